@@ -1,35 +1,37 @@
-import type { TestProjectConfiguration } from "vitest/config"
+import { defaultServerConditions } from "vite"
+import type { TestProjectInlineConfiguration } from "vitest/config"
 
-/** Workspace packages are tested from their sources, not from what was last built. */
-const conditions = ["effect-oauth-source"]
-const fromSource: { resolve: object; ssr: object } = {
-  resolve: { conditions: [...conditions, "module", "node", "development|production"] },
-  ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } }
-}
+/** Packages of this workspace are tested from their sources, not from what was last built. */
+const conditions = ["effect-oauth-source", ...defaultServerConditions]
 
-const project = (name: string, test: object): TestProjectConfiguration => ({
-  ...fromSource,
-  test: { name, ...test }
+/** Projects of one group run together, the groups one after the other. */
+const project = (
+  name: string,
+  include: Array<string>,
+  group: number,
+  timeout: number
+): TestProjectInlineConfiguration => ({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    name,
+    include,
+    testTimeout: timeout,
+    hookTimeout: timeout,
+    sequence: { groupOrder: group }
+  }
 })
 
-const unit = (name: string) => project(name, { include: [`packages/${name}/test/**/*.test.ts`] })
+const unit = (name: string) => project(name, [`packages/${name}/test/**/*.test.ts`], 0, 5_000)
 
-const projects: Array<TestProjectConfiguration> = [
+const projects: Array<TestProjectInlineConfiguration> = [
   unit("oauth"),
   unit("testing"),
   unit("node"),
-  /** The flows against real authorization servers on loopback. */
-  project("servers", {
-    include: ["packages/*/test-servers/**/*.test.ts", "scratchpad/test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000
-  }),
-  /** A login in a headless Chromium. */
-  project("browser", {
-    include: ["packages/*/test-browser/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000
-  })
+  // the flows against real authorization servers on loopback
+  project("servers", ["packages/*/test-servers/**/*.test.ts", "scratchpad/test/**/*.test.ts"], 1, 30_000),
+  // a login in a headless Chromium
+  project("browser", ["packages/*/test-browser/**/*.test.ts"], 2, 60_000)
 ]
 
 export default projects

@@ -44,7 +44,9 @@ for (const name of fs.readdirSync(path.join(root, "packages")).sort()) {
   if (!fs.existsSync(manifestFile) || !fs.existsSync(src)) continue
 
   const used = (rooms[name] ?? []).filter((room) => modulesIn(path.join(src, room)).length > 0)
-  const modules = ["", ...used].flatMap((room) => modulesIn(path.join(src, room)).map((m) => path.posix.join(room, m)))
+  const modules = ["", ...used].flatMap((room) =>
+    modulesIn(path.join(src, room)).map((m) => path.posix.join(room, m))
+  )
   modules.sort((a, b) => (path.basename(a) < path.basename(b) ? -1 : 1))
 
   for (const entry of fs.readdirSync(src, { withFileTypes: true })) {
