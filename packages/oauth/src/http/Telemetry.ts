@@ -1,0 +1,96 @@
+/**
+ * What the toolkit tells an observer: the span of a flow, and its counters.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import type { OAuthError } from "../protocol/OAuthError.js"
+
+/**
+ * Requests to token endpoints, tagged with `grant_type` and `outcome`
+ * (`success`, or the tag of the error).
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const tokenRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_token_requests", {
+  description: "Requests to token endpoints",
+  incremental: true
+})
+
+/**
+ * How long a request to a token endpoint took, in milliseconds.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const tokenRequestDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+  "oauth_token_request_duration",
+  MetricBoundaries.exponential({ start: 5, factor: 2, count: 12 }),
+  "Duration of requests to token endpoints in milliseconds"
+)
+
+/**
+ * Fetches of key sets, tagged with `outcome`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const jwksFetches: Metric.Metric.Counter<number> = Metric.counter("oauth_jwks_fetches", {
+  description: "Fetches of JSON Web Key sets",
+  incremental: true
+})
+
+/**
+ * Puts a flow method into a span of kind client, without a stack trace, and
+ * tells it how the flow ended. Nothing secret belongs into `attributes`.
+ *
+ * @since 0.1.0
+ * @category tracing
+ */
+export const flow =
+  (name: string, attributes: Readonly<Record<string, string>> = {}) =>
+  <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    effect.pipe(
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.annotateCurrentSpan("oauth.outcome", "success")
+          : Effect.void
+      ),
+      Effect.tapError((error) =>
+        Effect.annotateCurrentSpan({
+          "oauth.outcome": error._tag,
+          "oauth.error.reason": error.reason,
+          "oauth.operation": error.operation
+        })
+      ),
+      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+    )
+
+/**
+ * Counts and times a request to a token endpoint.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const measureTokenRequest =
+  (grantType: string) =>
+  <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(Clock.currentTimeMillis, (started) => {
+      const record = (outcome: string) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.zipRight(
+            Metric.increment(Metric.tagged(Metric.tagged(tokenRequests, "grant_type", grantType), "outcome", outcome)),
+            Metric.update(tokenRequestDuration, Duration.toMillis(Duration.millis(now - started)))
+          )
+        )
+      return effect.pipe(
+        Effect.tap(() => record("success")),
+        Effect.tapError((error) => record(error._tag))
+      )
+    })

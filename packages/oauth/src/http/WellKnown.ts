@@ -1,0 +1,120 @@
+/**
+ * Reading metadata documents from where they are published.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
+import * as Issuer from "../protocol/Issuer.js"
+import { DiscoveryError } from "../protocol/OAuthError.js"
+import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import * as Wire from "./Wire.js"
+
+/**
+ * Where to look for the metadata of an authorization server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerMetadataOptions {
+  /** Read this address and no other, and still expect the issuer: for a server whose inner address differs. */
+  readonly metadataUrl?: string | undefined
+  /** Read only the well-known location of RFC 8414, or only that of OpenID Connect Discovery. */
+  readonly wellKnown?: "oauth-authorization-server" | "openid-configuration" | undefined
+}
+
+/**
+ * Reads the metadata of an authorization server (RFC 8414 section 3, OpenID
+ * Connect Discovery 1.0 section 4) and checks that it is that server's.
+ *
+ * Tries RFC 8414 path insertion, OpenID path insertion, OpenID path append. An
+ * answer that is not a JSON object with an issuer counts as absent and the next
+ * is tried; a document that names another issuer is fatal, and no endpoint is
+ * ever guessed.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const serverMetadata = (
+  wire: Wire.Wire,
+  operation: string,
+  issuer: string,
+  options: ServerMetadataOptions = {}
+): Effect.Effect<
+  AuthorizationServerMetadata.AuthorizationServerMetadata,
+  DiscoveryError | TransportError | ProtocolViolation
+> =>
+  Effect.gen(function* () {
+    yield* Issuer.validate(operation, issuer, { allowInsecure: wire.limits.allowInsecure })
+    const document = yield* firstDocument(
+      wire,
+      operation,
+      options.metadataUrl === undefined ? wellKnownUrls(issuer, options.wellKnown) : [options.metadataUrl],
+      (json) => typeof json["issuer"] === "string",
+      `the authorization server ${issuer}`
+    )
+    const metadata = yield* AuthorizationServerMetadata.decode(operation, document.json)
+    yield* Issuer.check(operation, issuer, metadata.issuer)
+    return metadata
+  })
+
+const wellKnownUrls = (issuer: string, only: ServerMetadataOptions["wellKnown"]): ReadonlyArray<string> => {
+  const urls = Issuer.wellKnownUrls(issuer)
+  return only === undefined ? urls : urls.filter((url) => url.includes(`/.well-known/${only}`))
+}
+
+/**
+ * The first of several addresses that answers with a JSON object of the kind
+ * looked for. What the others answered is in the message of the failure; a
+ * server that cannot be reached, or whose answer is too large, ends the search.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const firstDocument = (
+  wire: Wire.Wire,
+  operation: string,
+  urls: ReadonlyArray<string>,
+  isDocument: (json: Readonly<Record<string, unknown>>) => boolean,
+  subject: string
+): Effect.Effect<{ readonly url: string; readonly json: Readonly<Record<string, unknown>> }, DiscoveryError | TransportError> =>
+  Effect.gen(function* () {
+    const tried: Array<string> = []
+    let passing: TransportError | undefined
+    for (const url of urls) {
+      const answer = yield* Effect.either(readDocument(wire, operation, url))
+      if (answer._tag === "Left") {
+        if (answer.left.reason !== "status" && answer.left.reason !== "content" && answer.left.reason !== "redirect") {
+          return yield* answer.left
+        }
+        if (answer.left.retriable) passing ??= answer.left
+        tried.push(`${url} (${describe(answer.left)})`)
+      } else if (Option.isSome(answer.right) && isDocument(answer.right.value)) {
+        return { url, json: answer.right.value }
+      } else {
+        tried.push(`${url} (JSON, but not a metadata document)`)
+      }
+    }
+    // An outage is not an absence.
+    if (passing !== undefined) return yield* passing
+    return yield* new DiscoveryError({
+      operation,
+      reason: "not_found",
+      message: `${operation}: no metadata of ${subject} was found. Tried ${tried.join(", ")}. Check the address, or give the metadata yourself.`
+    })
+  })
+
+const readDocument = (wire: Wire.Wire, operation: string, url: string) =>
+  Effect.gen(function* () {
+    const response = yield* wire.get(operation, url)
+    if (response.status !== 200) return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+    const json = yield* Wire.json(operation, response)
+    return Predicate.isReadonlyRecord(json) && !Array.isArray(json)
+      ? Option.some<Readonly<Record<string, unknown>>>(json)
+      : Option.none<Readonly<Record<string, unknown>>>()
+  })
+
+const describe = (error: TransportError): string =>
+  error.reason === "content" ? "not JSON" : error.reason === "redirect" ? "a redirect" : `status ${error.status}`

@@ -1,0 +1,266 @@
+/**
+ * The wire: the one way from the toolkit to a server.
+ *
+ * @since 0.1.0
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Endpoint from "../protocol/Endpoint.js"
+import { TransportError } from "../protocol/OAuthError.js"
+import { HttpLimits } from "./HttpLimits.js"
+import type { Limits } from "./HttpLimits.js"
+import { broken, readBody } from "./internal/body.js"
+import { retryAfter, withRetries } from "./internal/retry.js"
+
+/**
+ * An answer, read whole under the cap. Any status is an answer but a redirect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WireResponse {
+  readonly status: number
+  readonly headers: Headers.Headers
+  readonly body: Uint8Array
+  /** Origin and path of the request that was answered, for messages. */
+  readonly url: string
+}
+
+/**
+ * A hardened client made from the program's own `HttpClient`.
+ *
+ * Every exchange through it: only https URLs (http to the loopback interface),
+ * no userinfo, no fragment; redirects are not followed; one deadline from
+ * sending to the last byte; the body is cut off at its cap while it arrives; no
+ * trace header is sent and no client span is made, so that no secret reaches
+ * one; the failures of `HttpClient`, which print headers and bodies, end here
+ * and a `TransportError` without them goes on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Wire {
+  /** Sends once. */
+  readonly send: (
+    operation: string,
+    request: HttpClientRequest.HttpClientRequest,
+    options?: { readonly maxBodyBytes?: number | undefined }
+  ) => Effect.Effect<WireResponse, TransportError>
+  /**
+   * Reads a document with GET under the metadata cap, trying again (with
+   * jitter and `Retry-After`) when nothing, 429 or 5xx comes back. Fails with
+   * reason `status` when the last try still says 429 or 5xx.
+   */
+  readonly get: (
+    operation: string,
+    url: string,
+    options?: { readonly accept?: string | undefined }
+  ) => Effect.Effect<WireResponse, TransportError>
+  readonly limits: Limits
+}
+
+/**
+ * Makes the wire from the `HttpClient` of the program and the `HttpLimits` in
+ * force.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.gen(function* () {
+  const client = harden(yield* HttpClient.HttpClient)
+  const limits = yield* HttpLimits
+
+  const exchange = (operation: string, request: HttpClientRequest.HttpClientRequest, maxBodyBytes: number) => {
+    const url = safeUrl(request.url)
+    const problem = Endpoint.problem(request.url, { allowInsecure: limits.allowInsecure })
+    if (Option.isSome(problem)) {
+      return Effect.fail(
+        new TransportError({
+          operation,
+          reason: "forbidden_url",
+          url,
+          retriable: false,
+          message: `${operation} refused to send to ${url}: ${problem.value}.`
+        })
+      )
+    }
+    // A copy, since the abort signal of an exchange belongs to one request value.
+    return client.execute(HttpClientRequest.setHeaders(request, {})).pipe(
+      Effect.mapError(() => broken(operation, url)),
+      Effect.flatMap((response) =>
+        Effect.map(readBody(operation, url, response, maxBodyBytes), (body): WireResponse => ({
+          status: response.status,
+          headers: response.headers,
+          body,
+          url
+        }))
+      ),
+      Effect.scoped,
+      // A platform's client may die on what a server sends; to a flow that is a broken connection.
+      Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
+      // A caller may be uninterruptible (a grant once sent is not abandoned);
+      // the deadline must be able to interrupt the exchange all the same.
+      Effect.interruptible,
+      Effect.timeoutFail({
+        duration: limits.deadline,
+        onTimeout: () =>
+          new TransportError({
+            operation,
+            reason: "timeout",
+            url,
+            retriable: true,
+            message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
+          })
+      })
+    )
+  }
+
+  const send: Wire["send"] = (operation, request, options) =>
+    Effect.filterOrElse(
+      exchange(operation, request, options?.maxBodyBytes ?? limits.maxBodyBytes),
+      (response) => !isRedirect(response.status),
+      (response) => Effect.fail(redirectRefused(operation, response))
+    )
+
+  const get: Wire["get"] = (operation, url, options) => {
+    const accept = HttpClientRequest.setHeader("accept", options?.accept ?? "application/json")
+    const read = (target: string, redirects: number): Effect.Effect<WireResponse, TransportError> =>
+      Effect.flatMap(exchange(operation, accept(HttpClientRequest.get(target)), limits.maxMetadataBytes), (response) => {
+        if (isRedirect(response.status)) {
+          const next = redirects > 0 ? sameOrigin(target, response.headers["location"]) : Option.none()
+          return Option.isSome(next)
+            ? read(next.value, redirects - 1)
+            : Effect.fail(redirectRefused(operation, response))
+        }
+        return response.status === 429 || response.status >= 500
+          ? Effect.flatMap(statusError(operation, response), Effect.fail)
+          : Effect.succeed(response)
+      })
+    return withRetries(limits, read(url, Math.min(limits.metadataRedirects, 3)))
+  }
+
+  return { send, get, limits }
+})
+
+/**
+ * The text of an answer: strict UTF-8, without a byte order mark.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const text = (operation: string, response: WireResponse): Effect.Effect<string, TransportError> =>
+  Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(response.body),
+    catch: () => unreadable(operation, response, "is not UTF-8 text")
+  })
+
+/**
+ * The JSON value of an answer (RFC 8259). What it is called in `Content-Type`
+ * does not matter, since servers mislabel; what does not parse fails with
+ * reason `content`.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const json = (operation: string, response: WireResponse): Effect.Effect<unknown, TransportError> =>
+  Effect.flatMap(text(operation, response), (body) =>
+    Effect.try({
+      try: (): unknown => JSON.parse(body),
+      catch: () => unreadable(operation, response, "is not JSON")
+    })
+  )
+
+/**
+ * An answer with a status that the operation does not expect.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const statusError = (operation: string, response: WireResponse): Effect.Effect<TransportError> =>
+  Effect.map(retryAfter(response.headers), (seconds) => {
+    const retriable = response.status === 429 || response.status >= 500
+    return new TransportError({
+      operation,
+      reason: "status",
+      url: response.url,
+      status: response.status,
+      retryAfter: seconds,
+      retriable,
+      message: `${operation}: ${response.url} answered with status ${response.status}${retriable ? "; the same request may succeed later" : ""}.`
+    })
+  })
+
+const unreadable = (operation: string, response: WireResponse, problem: string): TransportError => {
+  const encoding = response.headers["content-encoding"]
+  return new TransportError({
+    operation,
+    reason: "content",
+    url: response.url,
+    status: response.status,
+    retriable: response.status >= 500,
+    message: `${operation}: the answer of ${response.url} (status ${response.status}, ${contentType(response)}) ${problem}${encoding === undefined ? "" : ", and the HttpClient did not decompress it"}.`
+  })
+}
+
+/** The media type as a server names it, where it is one. */
+const contentType = (response: WireResponse): string => {
+  const type = response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
+  return /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/.test(type) ? type : "no content type"
+}
+
+/** Statuses by which a server sends its client elsewhere; 0 is a browser's opaque redirect. */
+const isRedirect = (status: number): boolean => status === 0 || (status >= 300 && status < 400)
+
+const redirectRefused = (operation: string, response: WireResponse): TransportError =>
+  new TransportError({
+    operation,
+    reason: "redirect",
+    url: response.url,
+    status: response.status,
+    retriable: false,
+    message: `${operation}: ${response.url} answered with a redirect (${response.status}), which is not followed. Configure the address that it should have been.`
+  })
+
+/** Where a redirect leads, if it stays on its origin. */
+const sameOrigin = (from: string, location: string | undefined): Option.Option<string> =>
+  location !== undefined && URL.canParse(location, from) && new URL(location, from).origin === new URL(from).origin
+    ? Option.some(new URL(location, from).href)
+    : Option.none()
+
+/** Header names whose values are hidden wherever a request is printed. */
+const secretHeaders = ["authorization", "dpop", "cookie", "set-cookie", "client-attestation", "client-attestation-pop"]
+
+const harden = (
+  client: HttpClient.HttpClient
+): HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope> =>
+  client.pipe(
+    HttpClient.withScope,
+    HttpClient.withTracerPropagation(false),
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.transformResponse((response) =>
+      response.pipe(
+        // FetchHttpClient follows redirects unless told otherwise.
+        Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>
+          Context.add(context, FetchHttpClient.RequestInit, {
+            ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+            redirect: "manual"
+          })
+        ),
+        Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secretHeaders])
+      )
+    )
+  )
+
+/** Origin and path: a query or userinfo may hold secrets, and hostile text is cut. */
+const safeUrl = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url === undefined || url.host === "" ? "(not a URL)" : `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500)
+}

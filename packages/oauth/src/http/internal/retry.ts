@@ -1,0 +1,40 @@
+import type * as Headers from "@effect/platform/Headers"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { TransportError } from "../../protocol/OAuthError.js"
+import type { Limits } from "../HttpLimits.js"
+
+const firstDelay = Duration.millis(200)
+
+/**
+ * Tries a read again after a failure that may pass: doubling delays with full
+ * jitter, or as long as the server asked for.
+ */
+export const withRetries = <A>(
+  limits: Limits,
+  read: Effect.Effect<A, TransportError>,
+  tried = 0
+): Effect.Effect<A, TransportError> =>
+  Effect.catchAll(read, (error) => {
+    if (!error.retriable || tried >= limits.retries) return Effect.fail(error)
+    const asked = error.retryAfter === undefined ? undefined : Duration.seconds(error.retryAfter)
+    if (asked !== undefined && Duration.greaterThan(asked, limits.maxRetryDelay)) return Effect.fail(error)
+    return Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
+      Effect.delay(
+        withRetries(limits, read, tried + 1),
+        asked ?? Duration.times(Duration.min(Duration.times(firstDelay, 2 ** tried), limits.maxRetryDelay), jitter)
+      )
+    )
+  })
+
+/** `Retry-After` (RFC 9110 section 10.2.3) in seconds from now: a number, or a date. */
+export const retryAfter = (headers: Headers.Headers): Effect.Effect<number | undefined> => {
+  const text = headers["retry-after"]?.trim()
+  if (text === undefined) return Effect.succeed(undefined)
+  if (/^[0-9]{1,9}$/.test(text)) return Effect.succeed(Number(text))
+  const date = Date.parse(text)
+  if (Number.isNaN(date)) return Effect.succeed(undefined)
+  return Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, Math.ceil((date - now) / 1000)))
+}

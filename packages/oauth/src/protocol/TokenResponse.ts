@@ -1,0 +1,137 @@
+/**
+ * Reading a token response (RFC 6749 section 5.1).
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { ProtocolViolation } from "./OAuthError.js"
+import * as Scope from "./Scope.js"
+import { TokenSet } from "./TokenSet.js"
+
+/**
+ * What the reader of a token response must know besides the body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TokenResponseContext {
+  readonly operation: string
+  readonly issuer: string
+  /** The instant from which `expires_in` counts. */
+  readonly receivedAt: DateTime.Utc
+  /** The scope asked for, which is the one granted when the server is silent. */
+  readonly requestedScope: ReadonlyArray<string>
+}
+
+/**
+ * Checks a token response and makes a `TokenSet` of it.
+ *
+ * `access_token` and `token_type` are required; the type is one that a client
+ * can use (`Bearer`, `DPoP`, `N_A`), in any case; `expires_in` is a number of
+ * seconds, not negative; `scope` is text. A `null` counts as absent, and so does
+ * an empty `refresh_token`, so that neither replaces a token one has. No value
+ * of the response appears in the error.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decode = (
+  body: Readonly<Record<string, unknown>>,
+  context: TokenResponseContext
+): Effect.Effect<TokenSet, ProtocolViolation> =>
+  Either.gen(function* () {
+    const violation = (member: string, reason: ProtocolViolation["reason"], rule: string) =>
+      new ProtocolViolation({
+        operation: context.operation,
+        reason,
+        member,
+        rule: `RFC 6749 section 5.1: ${rule}`,
+        message: `${context.operation}: the token response of ${context.issuer} is not valid: ${rule} (RFC 6749 section 5.1).`
+      })
+    const text = (member: string): Either.Either<Option.Option<string>, ProtocolViolation> => {
+      const value = body[member]
+      if (value === undefined || value === null) return Either.right(Option.none())
+      return typeof value === "string"
+        ? Either.right(Option.some(value))
+        : Either.left(violation(member, "type", `${member} must be a string`))
+    }
+    const required = (member: string) =>
+      Either.flatMap(text(member), (value) =>
+        Option.isSome(value) && value.value !== ""
+          ? Either.right(value.value)
+          : Either.left(violation(member, "missing", `${member} is required`))
+      )
+    const secret = (member: string) =>
+      Either.map(text(member), (value) =>
+        Option.map(
+          Option.filter(value, (token) => token !== ""),
+          Redacted.make
+        )
+      )
+
+    const accessToken = Redacted.make(yield* required("access_token"))
+    const tokenType = tokenTypes.get((yield* required("token_type")).toLowerCase())
+    if (tokenType === undefined) {
+      return yield* Either.left(
+        violation("token_type", "unsupported", "token_type must be one the client understands (Bearer, DPoP)")
+      )
+    }
+
+    const expiresIn = body["expires_in"] ?? undefined
+    if (expiresIn !== undefined && typeof expiresIn !== "number") {
+      return yield* Either.left(violation("expires_in", "type", "expires_in must be a number of seconds"))
+    }
+    const expiresAt =
+      expiresIn === undefined
+        ? Option.none()
+        : DateTime.make(DateTime.toEpochMillis(context.receivedAt) + expiresIn * 1000)
+    if (expiresIn !== undefined && (expiresIn < 0 || Option.isNone(expiresAt))) {
+      return yield* Either.left(violation("expires_in", "value", "expires_in must be a lifetime in seconds"))
+    }
+
+    const details = body["authorization_details"] ?? undefined
+    if (details !== undefined && !Array.isArray(details)) {
+      return yield* Either.left(violation("authorization_details", "type", "authorization_details must be an array"))
+    }
+
+    return new TokenSet(
+      {
+        issuer: context.issuer,
+        accessToken,
+        tokenType,
+        expiresAt: Option.map(expiresAt, DateTime.toUtc),
+        scope: Option.match(yield* text("scope"), { onNone: () => context.requestedScope, onSome: Scope.parse }),
+        refreshToken: yield* secret("refresh_token"),
+        idToken: yield* secret("id_token"),
+        issuedTokenType: yield* text("issued_token_type"),
+        authorizationDetails: Option.fromNullable<ReadonlyArray<unknown> | undefined>(details),
+        additional: Redacted.make(additionalMembers(body))
+      },
+      { disableValidation: true }
+    )
+  })
+
+const tokenTypes: ReadonlyMap<string, TokenSet["tokenType"]> = new Map([
+  ["bearer", "Bearer"],
+  ["dpop", "DPoP"],
+  ["n_a", "N_A"]
+])
+
+const knownMembers: ReadonlySet<string> = new Set([
+  "access_token",
+  "token_type",
+  "expires_in",
+  "scope",
+  "refresh_token",
+  "id_token",
+  "issued_token_type",
+  "authorization_details"
+])
+
+/** `Object.fromEntries` defines members, so one named `__proto__` is only a member. */
+const additionalMembers = (body: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(body).filter(([member]) => !knownMembers.has(member)))
