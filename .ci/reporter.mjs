@@ -10,6 +10,6 @@ export default class PlainCount {
       // a file or a hook that broke before its tests could run is a failure too
       failed += failedTests === 0 && module.state() === "failed" ? 1 : failedTests
     }
-    console.log(`${passed} passed, ${failed} failed`)
+    process.once("exit", () => console.log(`\n${passed} passed, ${failed} failed`)) // after the summary
   }
 }
