@@ -32,6 +32,8 @@ export interface Options {
 export interface Parts {
   /** Scheme and authority: `https://as.example:8443`. */
   readonly base: string
+  /** The same, normalised: lower case, the default port left out. */
+  readonly origin: string
   /** The host in lower case; an IPv6 address in brackets. */
   readonly host: string
   /** The path, empty or beginning with `/`. */
@@ -65,7 +67,9 @@ const parseUrl = Option.liftThrowable((text: string) => new URL(text))
 export const problem = (url: string, options?: Options): Option.Option<string> => {
   if (url.length > maximumLength) return Option.some(`is longer than ${maximumLength} characters`)
   if (notUrlText.test(url)) {
-    return Option.some("has a character that may not be in a URL (white space, control, backslash, non-ASCII)")
+    return Option.some(
+      "has a character that may not be in a URL (white space, control, backslash, non-ASCII)"
+    )
   }
   if (url.includes("#")) return Option.some("has a fragment")
   const match = shape.exec(url)
@@ -77,11 +81,14 @@ export const problem = (url: string, options?: Options): Option.Option<string> =
   if (place === "") return Option.some("has no host")
   const named = authority.exec(place)
   if (named === null) {
-    return Option.some("has a host or port that is not written plainly (a trailing dot, an escape, an empty part)")
+    return Option.some(
+      "has a host or port that is not written plainly (a trailing dot, an escape, an empty part)"
+    )
   }
   const parsed = parseUrl(url)
   const host = (named[1] ?? "").toLowerCase()
-  if (Option.isNone(parsed) || parsed.value.port === "0") return Option.some("has a host or port that does not exist")
+  if (Option.isNone(parsed) || parsed.value.port === "0")
+    return Option.some("has a host or port that does not exist")
   if (parsed.value.hostname !== host) {
     return Option.some("writes its host in a form that is not canonical, which parsers read differently")
   }
@@ -91,7 +98,8 @@ export const problem = (url: string, options?: Options): Option.Option<string> =
   return Option.none()
 }
 
-const isLoopbackHost = (host: string): boolean => host === "localhost" || host === "[::1]" || loopbackV4.test(host)
+const isLoopbackHost = (host: string): boolean =>
+  host === "localhost" || host === "[::1]" || loopbackV4.test(host)
 
 /**
  * Takes a usable URL apart, as it is written. `None` for a URL that is refused
@@ -103,12 +111,13 @@ const isLoopbackHost = (host: string): boolean => host === "localhost" || host =
 export const parts = (url: string): Option.Option<Parts> => {
   if (Option.isSome(problem(url, { allowInsecure: true }))) return Option.none()
   const [, scheme = "", place = "", path = "", query = ""] = shape.exec(url) ?? []
-  return Option.some({
+  return Option.map(parseUrl(url), (parsed) => ({
     base: `${scheme}://${place}`,
+    origin: parsed.origin,
     host: place.replace(/:[0-9]+$/, "").toLowerCase(),
     path,
     query
-  })
+  }))
 }
 
 /**
@@ -127,7 +136,8 @@ export const hasDotSegment = (path: string): boolean => /(?:^|\/)(?:\.|%2e){1,2}
  * @since 0.1.0
  * @category rules
  */
-export const isLoopback = (url: string): boolean => Option.exists(parts(url), (found) => isLoopbackHost(found.host))
+export const isLoopback = (url: string): boolean =>
+  Option.exists(parts(url), (found) => isLoopbackHost(found.host))
 
 /**
  * A URL as it may be shown in an error or a log: scheme, host and path,
@@ -137,7 +147,12 @@ export const isLoopback = (url: string): boolean => Option.exists(parts(url), (f
  * @category showing
  */
 export const show = (url: string): string =>
-  Text.sanitize(url.slice(0, maximumLength).replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:[/\\]*)[^/\\]*@/i, "$1"))
+  Text.sanitize(
+    url
+      .slice(0, maximumLength)
+      .replace(/[?#].*$/s, "")
+      .replace(/^([a-z][a-z0-9+.-]*:[/\\]*)[^/\\]*@/i, "$1")
+  )
 
 /**
  * Accepts a URL as an endpoint, or fails with `forbidden_url` and a message
@@ -183,11 +198,14 @@ export const redirectUriProblem = (uri: string, options?: Options): Option.Optio
   if (match === null) return problem(uri, options)
   if (uri.length > maximumLength) return Option.some(`is longer than ${maximumLength} characters`)
   if (notUrlText.test(uri)) {
-    return Option.some("has a character that may not be in a URI (white space, control, backslash, non-ASCII)")
+    return Option.some(
+      "has a character that may not be in a URI (white space, control, backslash, non-ASCII)"
+    )
   }
   if (uri.includes("#")) return Option.some("has a fragment")
   const [, rest = ""] = match
-  if (!rest.startsWith("/")) return Option.some("has nothing after its scheme; write it as com.example.app:/callback")
+  if (!rest.startsWith("/"))
+    return Option.some("has nothing after its scheme; write it as com.example.app:/callback")
   if (/^\/\/[^/?]*@/.test(rest)) return Option.some("has user information before its host")
   return Option.none()
 }

@@ -20,7 +20,8 @@ import * as Text from "./Text.js"
  */
 export const problem = (issuer: string, options?: Endpoint.Options): Option.Option<string> =>
   Option.orElse(Endpoint.problem(issuer, options), () => {
-    if (issuer.includes("?")) return Option.some("has a query, which an issuer may not have (RFC 8414 section 2)")
+    if (issuer.includes("?"))
+      return Option.some("has a query, which an issuer may not have (RFC 8414 section 2)")
     return Option.exists(Endpoint.parts(issuer), (parts) => Endpoint.hasDotSegment(parts.path))
       ? Option.some("has a . or .. segment in its path")
       : Option.none()
@@ -33,9 +34,9 @@ export const problem = (issuer: string, options?: Endpoint.Options): Option.Opti
  * @category rules
  */
 export const validate = (
+  operation: string,
   issuer: string,
-  options?: Endpoint.Options,
-  operation: string = "Issuer.validate"
+  options?: Endpoint.Options
 ): Effect.Effect<string, DiscoveryError> =>
   Option.match(problem(issuer, options), {
     onNone: () => Effect.succeed(issuer),
@@ -69,7 +70,8 @@ export const difference = (expected: string, actual: string): string => {
   if (wanted === undefined) return "differs: what was expected is not a URL"
   const says = (part: string, want: string, got: string): string =>
     `differs in the ${part}: ${Text.sanitize(got)}, not ${Text.sanitize(want)}`
-  if (wanted.scheme.toLowerCase() !== given.scheme.toLowerCase()) return says("scheme", wanted.scheme, given.scheme)
+  if (wanted.scheme.toLowerCase() !== given.scheme.toLowerCase())
+    return says("scheme", wanted.scheme, given.scheme)
   if (wanted.host.toLowerCase() !== given.host.toLowerCase()) return says("host", wanted.host, given.host)
   if (wanted.port !== given.port) return says("port", wanted.port || "none", given.port || "none")
   if (expected.toLowerCase() === actual.toLowerCase()) return "differs in letter case"
@@ -80,7 +82,9 @@ export const difference = (expected: string, actual: string): string => {
 
 /** The pieces of anything that looks like a URL, for the sake of comparing. */
 const take = (text: string) => {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:]*)(?::([0-9]*))?(.*)$/is.exec(text)
+  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:]*)(?::([0-9]*))?(.*)$/is.exec(
+    text
+  )
   if (match === null) return undefined
   const [, scheme = "", user = "", host = "", port = "", rest = ""] = match
   return { scheme, user, host, port, rest }
@@ -94,7 +98,11 @@ const take = (text: string) => {
  * @since 0.1.0
  * @category comparing
  */
-export const check = (operation: string, expected: string, actual: string): Effect.Effect<void, DiscoveryError> =>
+export const check = (
+  operation: string,
+  expected: string,
+  actual: string
+): Effect.Effect<void, DiscoveryError> =>
   expected === actual
     ? Effect.void
     : Effect.fail(

@@ -43,12 +43,18 @@ export const sanitize = (text: string, secrets: ReadonlyArray<string> = []): str
       position += found.length
     }
   }
-  return shown.length <= maximumLength ? shown : `${shown.slice(0, maximumLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
+  return shown.length <= maximumLength
+    ? shown
+    : `${shown.slice(0, maximumLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 }
 
 /** One line, without a character that is not seen. */
 const flatten = (text: string): string =>
-  text.replace(/\s+/gu, " ").replace(/\p{C}+/gu, "").replace(/ {2,}/g, " ").trim()
+  text
+    .replace(/\s+/gu, " ")
+    .replace(/\p{C}+/gu, "")
+    .replace(/ {2,}/g, " ")
+    .trim()
 
 /** How each secret may appear in flattened text, the longest first. */
 const shapesOf = (secrets: ReadonlyArray<string>): ReadonlyArray<string> => {
