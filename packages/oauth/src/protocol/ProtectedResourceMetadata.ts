@@ -143,7 +143,7 @@ export const candidates = (
       const found: Array<Candidate> = [{ url: derived, source: "path", match: "exact" }]
       if (derived !== `${base}${suffix}`)
         found.push({ url: `${base}${suffix}`, source: "root", match: "prefix" })
-      if (challengeUrl === undefined || challengeUrl === derived) return found
+      if (challengeUrl === undefined) return found
       const allowed =
         Option.isNone(Endpoint.problem(challengeUrl, { allowInsecure })) &&
         (allowInsecure === true || !Endpoint.isLoopback(challengeUrl) || Endpoint.isLoopback(resource))
