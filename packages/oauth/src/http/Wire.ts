@@ -18,7 +18,7 @@ import { TransportError } from "../protocol/OAuthError.js"
 import { HttpLimits } from "./HttpLimits.js"
 import type { Limits } from "./HttpLimits.js"
 import { broken, readBody } from "./internal/body.js"
-import { retryAfter, withRetries } from "./internal/retry.js"
+import { parseRetryAfter, withRetries } from "./internal/retry.js"
 
 /**
  * An answer, read whole under the cap. Any status is an answer but a redirect.
@@ -179,13 +179,23 @@ export const json = (operation: string, response: WireResponse): Effect.Effect<u
   )
 
 /**
+ * How long a server asks to be left alone, in seconds from now: `Retry-After`
+ * as a number or a date (RFC 9110 section 10.2.3).
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const retryAfter = (response: WireResponse): Effect.Effect<number | undefined> =>
+  parseRetryAfter(response.headers["retry-after"])
+
+/**
  * An answer with a status that the operation does not expect.
  *
  * @since 0.1.0
  * @category errors
  */
 export const statusError = (operation: string, response: WireResponse): Effect.Effect<TransportError> =>
-  Effect.map(retryAfter(response.headers), (seconds) => {
+  Effect.map(retryAfter(response), (seconds) => {
     const retriable = response.status === 429 || response.status >= 500
     return new TransportError({
       operation,

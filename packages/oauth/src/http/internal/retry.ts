@@ -1,4 +1,3 @@
-import type * as Headers from "@effect/platform/Headers"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,9 +28,9 @@ export const withRetries = <A>(
     )
   })
 
-/** `Retry-After` (RFC 9110 section 10.2.3) in seconds from now: a number, or a date. */
-export const retryAfter = (headers: Headers.Headers): Effect.Effect<number | undefined> => {
-  const text = headers["retry-after"]?.trim()
+/** A `Retry-After` value in seconds from now. */
+export const parseRetryAfter = (value: string | undefined): Effect.Effect<number | undefined> => {
+  const text = value?.trim()
   if (text === undefined) return Effect.succeed(undefined)
   if (/^[0-9]{1,9}$/.test(text)) return Effect.succeed(Number(text))
   const date = Date.parse(text)

@@ -1,0 +1,134 @@
+/**
+ * The authorization code grant at the token endpoint.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Telemetry from "../http/Telemetry.js"
+import type { IdTokenClaims } from "../keys/Claims.js"
+import * as JwtVerifier from "../keys/JwtVerifier.js"
+import * as GrantType from "../protocol/GrantType.js"
+import { AuthorizationError, ProtocolViolation } from "../protocol/OAuthError.js"
+import type { TokenSet } from "../protocol/TokenSet.js"
+import type { AuthorizationCode } from "./AuthorizationTransaction.js"
+import * as IdToken from "./internal/idToken.js"
+import { makeOnce } from "./internal/once.js"
+import * as OAuthClient from "./OAuthClient.js"
+import * as TokenEndpoint from "./TokenEndpoint.js"
+
+/**
+ * Exchanges an authorization code for tokens (RFC 6749 section 4.1.3, RFC 7636
+ * section 4.5, RFC 8707 section 2.2) and verifies the ID token (OpenID Connect
+ * Core section 3.1.3.7).
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class CodeExchange extends Context.Tag("effect-oauth/CodeExchange")<CodeExchange, CodeExchange.Service>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace CodeExchange {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  export type ExchangeError = AuthorizationError | TokenEndpoint.TokenEndpoint.RequestError
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Result {
+    readonly tokens: TokenSet
+    /** Who logged in: there where `openid` was asked for, and verified. */
+    readonly idToken: Option.Option<JwtVerifier.VerifiedJwt<IdTokenClaims>>
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Sends the code once, with the verifier, the redirect URI and the resources
+     * of its transaction. Where `openid` was asked for, an ID token must come
+     * back: its signature is checked against the server's keys, and `iss`, `aud`,
+     * `azp`, `exp`, `iat`, `nonce`, `at_hash` and (with a maximum age)
+     * `auth_time` are checked.
+     */
+    readonly exchange: (code: AuthorizationCode) => Effect.Effect<Result, ExchangeError>
+  }
+}
+
+/**
+ * Makes the service for the `OAuthClient` of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
+  const client = yield* OAuthClient.OAuthClient
+  const tokenEndpoint = yield* TokenEndpoint.make
+  const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
+  const once = yield* makeOnce
+  const operation = "CodeExchange.exchange"
+
+  return {
+    exchange: ({ code, transaction }) =>
+      Effect.gen(function* () {
+        if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
+          return yield* new AuthorizationError({
+            operation,
+            reason: "issuer_mismatch",
+            message: "The code was given to another client or by another server, and is not sent to this one."
+          })
+        }
+        if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
+          return yield* new AuthorizationError({
+            operation,
+            reason: "replayed",
+            message: "This code has been exchanged before; begin again."
+          })
+        }
+        const tokens = yield* tokenEndpoint.request({
+          operation,
+          grantType: GrantType.authorizationCode,
+          parameters: [
+            ["code", code],
+            ["redirect_uri", transaction.redirectUri],
+            ["code_verifier", transaction.verifier],
+            ...transaction.resource.map((resource) => ["resource", resource] as const)
+          ],
+          defaultScope: transaction.scope
+        })
+        if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
+        if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
+        const idToken = yield* IdToken.verify(client, verifier, tokens, tokens.idToken.value, {
+          nonce: Redacted.value(transaction.nonce.value),
+          maxAge: Option.getOrUndefined(transaction.maxAge)
+        })
+        return { tokens, idToken: Option.some(idToken) }
+      }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<CodeExchange, never, OAuthClient.OAuthClient> = Layer.effect(CodeExchange, make)
+
+const missingIdToken = (): ProtocolViolation =>
+  new ProtocolViolation({
+  operation: "CodeExchange.exchange",
+  reason: "missing",
+  member: "id_token",
+  rule: "OpenID Connect Core section 3.1.3.3: id_token is required",
+  message: "The token response has no id_token, although the scope openid was asked for and granted a code."
+})

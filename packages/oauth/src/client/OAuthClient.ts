@@ -1,0 +1,191 @@
+/**
+ * Who we are, at which server.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as SingleFlight from "../http/SingleFlight.js"
+import * as WellKnown from "../http/WellKnown.js"
+import * as Wire from "../http/Wire.js"
+import type { Keyring } from "../keys/Keyring.js"
+import * as RemoteJwks from "../keys/RemoteJwks.js"
+import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
+import * as Endpoint from "../protocol/Endpoint.js"
+import * as Issuer from "../protocol/Issuer.js"
+import { DiscoveryError } from "../protocol/OAuthError.js"
+import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
+import * as ClientAuthenticationMethods from "./ClientAuthentication.js"
+import { list } from "./internal/list.js"
+
+/**
+ * A client of one authorization server: its identity, its credential and the
+ * server's endpoints in one value, so that one tenant's secret cannot reach
+ * another's endpoint. Every flow is built on it.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class OAuthClient extends Context.Tag("effect-oauth/OAuthClient")<OAuthClient, OAuthClient.Service>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace OAuthClient {
+  /**
+   * Why the server's metadata could not be had.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  export type MetadataError = DiscoveryError | TransportError | ProtocolViolation
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    readonly issuer: string
+    readonly clientId: string
+    /** The redirect URIs of the registration; the first is the default. */
+    readonly redirectUris: ReadonlyArray<string>
+    /** Read on first use, kept for an hour; a failure is not kept. */
+    readonly metadata: Effect.Effect<AuthorizationServerMetadata.AuthorizationServerMetadata, MetadataError>
+    /** The URL of an endpoint, as the metadata names it and the endpoint rules allow it. */
+    readonly endpoint: (
+      operation: string,
+      name: AuthorizationServerMetadata.EndpointName
+    ) => Effect.Effect<string, MetadataError>
+    /** The credentials of this client for a request to one of its server's endpoints. */
+    readonly authenticate: (
+      operation: string,
+      endpoint: string
+    ) => Effect.Effect<Credentials, MetadataError | AuthenticationError>
+    /** The server's own keys: those of its `jwks_uri`. */
+    readonly serverKeys: Keyring
+    readonly wire: Wire.Wire
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Options<out R = never> {
+    /** The issuer identifier, byte for byte as the server's metadata has it. */
+    readonly issuer: string
+    readonly clientId: string
+    /** `ClientAuthentication.none` unless given. */
+    readonly authentication?: ClientAuthentication<R> | undefined
+    /** The redirect URIs of the registration, exactly; the first is the default. */
+    readonly redirectUri?: string | ReadonlyArray<string> | undefined
+    /** The server's metadata, where it is known: then none is fetched. */
+    readonly metadata?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
+    /** Where else to look for the metadata. */
+    readonly discovery?: WellKnown.ServerMetadataOptions | undefined
+  }
+}
+
+/**
+ * Makes a client. An issuer or redirect URI that may not be used (RFC 8414
+ * section 2; https, or http to the loopback interface) fails here, before
+ * anything is sent; the server itself is asked on first use.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <R = never>(
+  options: OAuthClient.Options<R>
+): Effect.Effect<OAuthClient.Service, DiscoveryError, R | HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const wire = yield* Wire.make
+    const rules = { allowInsecure: wire.limits.allowInsecure }
+    const issuer = yield* Issuer.validate("OAuthClient.make", options.issuer, rules)
+    const redirectUris =
+list(options.redirectUri)
+    yield* Effect.forEach(redirectUris, checkRedirectUri, { discard: true })
+
+    const discovered = yield* SingleFlight.make(
+      options.metadata === undefined
+        ? WellKnown.serverMetadata(wire, "OAuthClient.metadata", issuer, options.discovery)
+        : Effect.as(Issuer.check("OAuthClient.metadata", issuer, options.metadata.issuer), options.metadata),
+      "1 hour"
+    )
+    const metadata = discovered.get
+    const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
+      Effect.flatMap(metadata, (known) => AuthorizationServerMetadata.endpoint(operation, known, name, rules))
+
+    const authentication: ClientAuthentication<R> = options.authentication ?? ClientAuthenticationMethods.none
+    const context = yield* Effect.context<R>()
+
+    return {
+      issuer,
+      clientId: options.clientId,
+      redirectUris,
+      metadata,
+      endpoint,
+      authenticate: (operation, endpoint) =>
+        Effect.flatMap(metadata, (known) =>
+          Effect.provide(
+            authentication.authenticate({ operation, clientId: options.clientId, metadata: known, endpoint }),
+            context
+          )
+        ),
+      serverKeys: yield* RemoteJwks.make({ issuer, jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"), wire }),
+      wire
+    }
+  })
+
+/**
+ * The client of a program: needs an `HttpClient`, and what its authentication
+ * needs.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <R = never>(
+  options: OAuthClient.Options<R>
+): Layer.Layer<OAuthClient, DiscoveryError, R | HttpClient.HttpClient> =>
+  Layer.scoped(OAuthClient, make(options))
+
+/**
+ * The client of a program, from configuration.
+ *
+ * @example
+ * import * as Config from "effect/Config"
+ * import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+ * import * as OAuthClient from "effect-oauth/OAuthClient"
+ *
+ * const ClientLive = OAuthClient.layerConfig(
+ *   Config.all({
+ *     issuer: Config.string("OAUTH_ISSUER"),
+ *     clientId: Config.string("OAUTH_CLIENT_ID"),
+ *     authentication: Config.map(Config.redacted("OAUTH_CLIENT_SECRET"), ClientAuthentication.clientSecret)
+ *   })
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = <R = never>(
+  config: Config.Config<OAuthClient.Options<R>>
+): Layer.Layer<OAuthClient, DiscoveryError | ConfigError, R | HttpClient.HttpClient> =>
+  Layer.scoped(OAuthClient, Effect.flatMap(config, make))
+
+const checkRedirectUri = (uri: string): Effect.Effect<void, DiscoveryError> => {
+  const problem = Endpoint.redirectUriProblem(uri)
+  return problem._tag === "None"
+    ? Effect.void
+    : Effect.fail(
+        new DiscoveryError({
+          operation: "OAuthClient.make",
+          reason: "forbidden_url",
+          message: `OAuthClient.make: the redirect URI may not be used: ${problem.value}.`
+        })
+      )
+}

@@ -1,0 +1,175 @@
+/**
+ * The refresh token grant.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Telemetry from "../http/Telemetry.js"
+import type { IdTokenClaims } from "../keys/Claims.js"
+import * as Jwt from "../keys/Jwt.js"
+import * as JwtVerifier from "../keys/JwtVerifier.js"
+import * as GrantType from "../protocol/GrantType.js"
+import { JwtError, ProtocolViolation } from "../protocol/OAuthError.js"
+import { TokenSet } from "../protocol/TokenSet.js"
+import * as IdToken from "./internal/idToken.js"
+import { list } from "./internal/list.js"
+import * as OAuthClient from "./OAuthClient.js"
+import * as TokenEndpoint from "./TokenEndpoint.js"
+
+/**
+ * Gets fresh tokens for a refresh token (RFC 6749 section 6, OpenID Connect Core
+ * section 12).
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Refresh extends Context.Tag("effect-oauth/Refresh")<Refresh, Refresh.Service>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace Refresh {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Options {
+    /** A narrower scope, or, where the server upgrades, a wider one; as before unless given. */
+    readonly scope?: ReadonlyArray<string> | undefined
+    /** The resources that the new access token is for (RFC 8707 section 2.2). */
+    readonly resource?: string | ReadonlyArray<string> | undefined
+    /** Further parameters of the server's own. */
+    readonly parameters?: Readonly<Record<string, string>> | undefined
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Result {
+    /** With the refresh token and ID token of before where the server sent no new ones. */
+    readonly tokens: TokenSet
+    /** The new ID token, verified, where the server sent one. */
+    readonly idToken: Option.Option<JwtVerifier.VerifiedJwt<IdTokenClaims>>
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Sends the refresh token of a token set, once, to the server that issued
+     * it. A new ID token is verified and must be of the same subject, and of the
+     * same `auth_time` where both tell one (OpenID Connect Core section 12.2).
+     * When this fails with a `TransportError`, it is not known whether the
+     * server has rotated the token.
+     */
+    readonly refresh: (
+      tokens: TokenSet,
+      options?: Options
+    ) => Effect.Effect<Result, TokenEndpoint.TokenEndpoint.RequestError>
+  }
+}
+
+/**
+ * Makes the service for the `OAuthClient` of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
+  const client = yield* OAuthClient.OAuthClient
+  const tokenEndpoint = yield* TokenEndpoint.make
+  const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
+
+  return {
+    refresh: (before, options = {}) =>
+      Effect.gen(function* () {
+        if (before.issuer !== client.issuer) return yield* foreignTokens()
+        if (Option.isNone(before.refreshToken)) return yield* noRefreshToken()
+        const resource = list(options.resource)
+        const after = yield* tokenEndpoint.request({
+          operation,
+          grantType: GrantType.refreshToken,
+          parameters: [
+            ["refresh_token", before.refreshToken.value],
+            ...resource.map((one) => ["resource", one] as const)
+          ],
+          scope: options.scope,
+          defaultScope: options.scope ?? before.scope,
+          extra: options.parameters
+        })
+        const tokens = new TokenSet(
+          {
+            ...after,
+            refreshToken: Option.orElse(after.refreshToken, () => before.refreshToken),
+            idToken: Option.orElse(after.idToken, () => before.idToken)
+          },
+          { disableValidation: true }
+        )
+        // A server may send an ID token nobody asked for: without one from the login there is nobody to compare.
+        if (Option.isNone(after.idToken) || Option.isNone(before.idToken)) return { tokens, idToken: Option.none() }
+        const idToken = yield* IdToken.verify(client, verifier, after, after.idToken.value, {})
+        yield* sameLogin(before.idToken.value, idToken.claims)
+        return { tokens, idToken: Option.some(idToken) }
+      }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Refresh, never, OAuthClient.OAuthClient> = Layer.effect(Refresh, make)
+
+const operation = "Refresh.refresh"
+
+/** The old ID token was verified when it was received; here it is only remembered. */
+const sameLogin = (
+  before: Parameters<typeof Jwt.decodeUnverified>[0],
+  after: IdTokenClaims
+): Effect.Effect<void, JwtError> => {
+  const old = Option.map(Jwt.decodeUnverified(before), ({ claims }) => claims)
+  if (!Option.exists(old, (claims) => claims["sub"] === after.sub)) {
+    return new JwtError({
+      operation,
+      reason: "subject",
+      claim: "sub",
+      message:
+        "The refreshed ID token is of another subject than the one before (OpenID Connect Core section 12.2). End the session and have the person log in again."
+    })
+  }
+  const oldAuthTime = Option.getOrUndefined(old)?.["auth_time"]
+  return oldAuthTime !== undefined && after.auth_time !== undefined && oldAuthTime !== after.auth_time
+    ? new JwtError({
+        operation,
+        reason: "auth_time",
+        claim: "auth_time",
+        message:
+          "The refreshed ID token tells another time of login than the one before (OpenID Connect Core section 12.2)."
+      })
+    : Effect.void
+}
+
+const foreignTokens = (): ProtocolViolation =>
+  new ProtocolViolation({
+  operation,
+  reason: "mismatch",
+  member: "issuer",
+  rule: "RFC 6749 section 6: a refresh token goes to the server that issued it",
+  message: "The tokens were issued by another server, and its refresh token is not sent to this one."
+})
+
+const noRefreshToken = (): ProtocolViolation =>
+  new ProtocolViolation({
+  operation,
+  reason: "missing",
+  member: "refresh_token",
+  rule: "RFC 6749 section 6: refresh_token is required",
+  message:
+    "These tokens have no refresh token. Ask for one when logging in: most servers want the scope offline_access, some access_type=offline."
+})

@@ -1,0 +1,146 @@
+/**
+ * The one place that posts to a token endpoint.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Telemetry from "../http/Telemetry.js"
+import * as Wire from "../http/Wire.js"
+import type { GrantType } from "../protocol/GrantType.js"
+import { ProtocolViolation } from "../protocol/OAuthError.js"
+import type {
+  DiscoveryError,
+  JwtError,
+  KeyringError,
+  OAuthResponseError,
+  TransportError
+} from "../protocol/OAuthError.js"
+import * as Scope from "../protocol/Scope.js"
+import * as TokenResponse from "../protocol/TokenResponse.js"
+import type { TokenSet } from "../protocol/TokenSet.js"
+import type { Parameter } from "./ClientAuthentication.js"
+import * as FormRequest from "./internal/formRequest.js"
+import * as OAuthClient from "./OAuthClient.js"
+
+/**
+ * Requests to the token endpoint of the `OAuthClient`'s server.
+ *
+ * Every grant of the toolkit goes through it, and so can one that the toolkit
+ * does not know.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class TokenEndpoint extends Context.Tag("effect-oauth/TokenEndpoint")<
+  TokenEndpoint,
+  TokenEndpoint.Service
+>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace TokenEndpoint {
+  /**
+   * How a token request can fail.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  export type RequestError =
+    | TransportError
+    | OAuthResponseError
+    | ProtocolViolation
+    | DiscoveryError
+    | KeyringError
+    | JwtError
+
+  /**
+   * What is particular to a grant.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Grant {
+    /** The flow method, for errors: `"Refresh.refresh"`. */
+    readonly operation: string
+    readonly grantType: GrantType
+    /** In order; a name may come more than once where its specification says so (`resource`, `audience`). */
+    readonly parameters: ReadonlyArray<Parameter>
+    /** The scope to ask for; none sends no `scope`. */
+    readonly scope?: ReadonlyArray<string> | undefined
+    /** The scope that silence of the server means, where it is not `scope`. */
+    readonly defaultScope?: ReadonlyArray<string> | undefined
+    /** Parameters of the caller's own, such as a provider's `audience`; none that the grant or the client sets. */
+    readonly extra?: Readonly<Record<string, string>> | undefined
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Encodes the form, authenticates the client, sends once, reads under the
+     * cap, and checks the response (RFC 6749 sections 3.2, 5.1 and 5.2): 200
+     * with a token response, or the server's error, whatever its status.
+     */
+    readonly request: (grant: Grant) => Effect.Effect<TokenSet, RequestError>
+  }
+}
+
+/**
+ * Makes the service for the `OAuthClient` of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuthClient> = Effect.map(
+  OAuthClient.OAuthClient,
+  (client): TokenEndpoint.Service => ({
+    request: (grant) =>
+      Effect.gen(function* () {
+        const { operation } = grant
+        const parameters: Array<Parameter> = [["grant_type", grant.grantType], ...grant.parameters]
+        if (grant.scope !== undefined && grant.scope.length > 0) parameters.push(["scope", Scope.format(grant.scope)])
+        const { response, secrets } = yield* FormRequest.send(
+          client,
+          operation,
+          "token_endpoint",
+          parameters,
+          grant.extra
+        )
+        const body = yield* FormRequest.object(operation, response, secrets)
+        if (response.status !== 200) {
+          return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+        }
+        const tokens = yield* TokenResponse.decode(body, {
+          operation,
+          issuer: client.issuer,
+          receivedAt: yield* DateTime.now,
+          requestedScope: grant.defaultScope ?? grant.scope ?? []
+        })
+        if (tokens.tokenType === "N_A" && grant.grantType !== "urn:ietf:params:oauth:grant-type:token-exchange") {
+          return yield* notApplicable(operation)
+        }
+        return tokens
+      }).pipe(Telemetry.measureTokenRequest(grant.grantType))
+  })
+)
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> = Layer.effect(TokenEndpoint, make)
+
+const notApplicable = (operation: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "unsupported",
+    member: "token_type",
+    rule: "RFC 8693 section 2.2.1: N_A is for a token exchange only",
+    message: `${operation}: the server answered with token_type N_A, which only a token exchange may (RFC 8693 section 2.2.1).`
+  })

@@ -1,0 +1,103 @@
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { AuthorizationError } from "../../protocol/OAuthError.js"
+import * as Text from "../../protocol/Text.js"
+import type { Authorization } from "../Authorization.js"
+import type { AuthorizationTransaction } from "../AuthorizationTransaction.js"
+
+/** The parameters of a response, each at most once. */
+export type Parameters = ReadonlyMap<string, string>
+
+const maxParameters = 32
+const maxValueLength = 16_384
+
+/** Reads the parameters, and refuses any that comes twice (RFC 6749 section 3.1). */
+export const read = (
+  operation: string,
+  response: Authorization.Response
+): Effect.Effect<Parameters, AuthorizationError> => {
+  const parameters = new Map<string, string>()
+  for (const [name, value] of pairs(response)) {
+    if (parameters.has(name)) {
+      return refuse(operation, "duplicate", `the response has the parameter ${shown(name)} more than once`)
+    }
+    if (parameters.size === maxParameters || value.length > maxValueLength) {
+      return refuse(operation, "malformed", "the response has more or longer parameters than any server sends")
+    }
+    parameters.set(name, value)
+  }
+  return Effect.succeed(parameters)
+}
+
+/** `state` is there and is that of the transaction (RFC 6749 section 10.12). */
+export const checkState = (
+  operation: string,
+  parameters: Parameters,
+  transaction: AuthorizationTransaction
+): Effect.Effect<void, AuthorizationError> => {
+  const state = parameters.get("state")
+  if (state === undefined) return refuse(operation, "state_missing", "the response has no state")
+  return Text.equalsConstantTime(state, Redacted.value(transaction.state))
+    ? Effect.void
+    : refuse(operation, "state_mismatch", "the state of the response is not that of this authorization")
+}
+
+/** The code of a response whose state is right: first who answers, then what. */
+export const code = (
+  operation: string,
+  parameters: Parameters,
+  transaction: AuthorizationTransaction
+): Effect.Effect<Redacted.Redacted<string>, AuthorizationError> => {
+  const issuer = parameters.get("iss")
+  if (issuer === undefined && transaction.issuerRequired) {
+    return refuse(operation, "issuer_missing", `the response has no iss, which ${transaction.issuer} says it sends (RFC 9207 section 2.4)`)
+  }
+  if (issuer !== undefined && issuer !== transaction.issuer) {
+    return refuse(operation, "issuer_mismatch", `the response comes from another server than ${transaction.issuer} (RFC 9207 section 2.4)`)
+  }
+  const error = parameters.get("error")
+  if (error !== undefined) return serverError(operation, error, parameters, transaction)
+  const foreign = ["response", "id_token", "access_token", "token"].find((name) => parameters.has(name))
+  if (foreign !== undefined) {
+    return refuse(operation, "malformed", `the response has ${foreign}, which does not belong beside a code`)
+  }
+  const value = parameters.get("code")
+  return value === undefined || value === ""
+    ? refuse(operation, "malformed", "the response has neither a code nor an error")
+    : Effect.succeed(Redacted.make(value))
+}
+
+const serverError = (
+  operation: string,
+  code: string,
+  parameters: Parameters,
+  transaction: AuthorizationTransaction
+): Effect.Effect<never, AuthorizationError> => {
+  const secrets = [Redacted.value(transaction.state), Redacted.value(transaction.verifier)]
+  const error = Text.sanitize(code, secrets)
+  const description = parameters.get("error_description")
+  const told = description === undefined ? undefined : Text.sanitize(description, secrets)
+  const denied = error === "access_denied"
+  return new AuthorizationError({
+    operation,
+    reason: denied ? "denied" : "server",
+    error,
+    description: told,
+    message: `${operation}: ${denied ? "access was denied, by the person or by the server" : `the server answered ${error}`}${told === undefined ? "" : `: ${told}`}`
+  })
+}
+
+const pairs = (response: Authorization.Response): Iterable<readonly [string, string]> => {
+  if (response instanceof URL) return response.searchParams
+  if (typeof response !== "string") return response
+  return URL.canParse(response) ? new URL(response).searchParams : new URLSearchParams(response)
+}
+
+const shown = (name: string): string => JSON.stringify(Text.sanitize(name).slice(0, 60))
+
+const refuse = (
+  operation: string,
+  reason: AuthorizationError["reason"],
+  problem: string
+): Effect.Effect<never, AuthorizationError> =>
+  Effect.fail(new AuthorizationError({ operation, reason, message: `${operation}: ${problem}.` }))

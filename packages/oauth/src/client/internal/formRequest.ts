@@ -1,0 +1,109 @@
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Wire from "../../http/Wire.js"
+import type { EndpointName } from "../../protocol/AuthorizationServerMetadata.js"
+import * as ErrorResponse from "../../protocol/ErrorResponse.js"
+import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import type { OAuthResponseError, TransportError } from "../../protocol/OAuthError.js"
+import type { AuthenticationError, Parameter } from "../ClientAuthentication.js"
+import type { OAuthClient } from "../OAuthClient.js"
+
+/** Posts a form to an endpoint of the client's server, authenticated as the client. */
+export const send = (
+  client: OAuthClient.Service,
+  operation: string,
+  endpointName: EndpointName,
+  parameters: ReadonlyArray<Parameter>,
+  extra: Readonly<Record<string, string>> = {}
+): Effect.Effect<
+  { readonly response: Wire.WireResponse; readonly secrets: ReadonlyArray<string> },
+  OAuthClient.MetadataError | AuthenticationError
+> =>
+  Effect.gen(function* () {
+    const endpoint = yield* client.endpoint(operation, endpointName)
+    const credentials = yield* client.authenticate(operation, endpoint)
+    const own = [...parameters, ...credentials.parameters]
+    const reserved = Object.keys(extra).find((name) => reservedNames.has(name) || own.some(([set]) => set === name))
+    if (reserved !== undefined) return yield* reservedParameter(operation, reserved)
+
+    const form = new URLSearchParams()
+    const secrets: Array<string> = []
+    for (const [name, value] of own) {
+      if (Redacted.isRedacted(value)) secrets.push(Redacted.value(value))
+      form.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
+    }
+    for (const [name, value] of Object.entries(extra)) form.append(name, value)
+
+    let request = HttpClientRequest.post(endpoint).pipe(
+      HttpClientRequest.setHeader("accept", "application/json"),
+      HttpClientRequest.bodyText(form.toString(), "application/x-www-form-urlencoded")
+    )
+    if (credentials.authorization !== undefined) {
+      const authorization = Redacted.value(credentials.authorization)
+      secrets.push(authorization)
+      request = HttpClientRequest.setHeader(request, "authorization", authorization)
+    }
+    return { response: yield* client.wire.send(operation, request), secrets }
+  })
+
+/**
+ * The JSON object of a response. The server's own error comes first, whatever
+ * the status: some send it with 200, and a body tells more than a challenge.
+ */
+export const object = (
+  operation: string,
+  response: Wire.WireResponse,
+  secrets: ReadonlyArray<string>
+): Effect.Effect<Readonly<Record<string, unknown>>, TransportError | OAuthResponseError | ProtocolViolation> =>
+  Effect.gen(function* () {
+    const json = yield* Effect.catchAll(Wire.json(operation, response), (error) =>
+      response.status === 200 ? Effect.fail(error) : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+    )
+    if (!Predicate.isReadonlyRecord(json) || Array.isArray(json)) {
+      return yield* response.status === 200
+        ? Effect.fail(notAnObject(operation, response))
+        : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+    }
+    const error = ErrorResponse.decode(json, {
+      operation,
+      status: response.status,
+      retryAfter: yield* Wire.retryAfter(response),
+      secrets
+    })
+    return Option.isSome(error) ? yield* error.value : json
+  })
+
+/** Parameters that a caller may not set beside a grant, whether or not the grant sets them. */
+const reservedNames: ReadonlySet<string> = new Set([
+  "grant_type",
+  "client_id",
+  "client_secret",
+  "client_assertion",
+  "client_assertion_type",
+  "code",
+  "code_verifier",
+  "redirect_uri",
+  "refresh_token",
+  "scope"
+])
+
+const reservedParameter = (operation: string, member: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "duplicate",
+    member,
+    rule: "RFC 6749 section 3.2: parameters must not be included more than once",
+    message: `${operation}: the parameter ${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be given as an extra one.`
+  })
+
+const notAnObject = (operation: string, response: Wire.WireResponse): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "type",
+    member: "(body)",
+    rule: "RFC 6749 section 5.1: the response is a JSON object",
+    message: `${operation}: the answer of ${response.url} (status ${response.status}) is JSON, but not an object.`
+  })
