@@ -13,6 +13,9 @@
  */
 export const maximumLength: number = 500
 
+/** Of a longer text only the beginning is looked at. */
+const readLength = 32_768
+
 const redacted = "<redacted>"
 
 /**
@@ -29,11 +32,14 @@ const redacted = "<redacted>"
  * @category sanitizing
  */
 export const sanitize = (text: string, secrets: ReadonlyArray<string> = []): string => {
-  const clean = flatten(text)
+  const clean = flatten(text.slice(0, readLength))
   const hidden = shapesOf(secrets)
+  const cut = text.length > readLength
+  // What begins later than this may be the first part of a secret that the limit of reading cut.
+  const end = cut ? clean.length - (hidden[0]?.length ?? 0) : clean.length
   let shown = ""
   let position = 0
-  while (position < clean.length && shown.length <= maximumLength) {
+  while (position < end && shown.length <= maximumLength) {
     const found = hidden.find((secret) => clean.startsWith(secret, position))
     if (found === undefined) {
       shown += clean.charAt(position)
@@ -43,9 +49,8 @@ export const sanitize = (text: string, secrets: ReadonlyArray<string> = []): str
       position += found.length
     }
   }
-  return shown.length <= maximumLength
-    ? shown
-    : `${shown.slice(0, maximumLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
+  if (shown.length <= maximumLength && !cut) return shown
+  return `${shown.slice(0, maximumLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 }
 
 /** One line, without a character that is not seen. */
