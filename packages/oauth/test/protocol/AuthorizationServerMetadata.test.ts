@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Metadata from "../../src/protocol/AuthorizationServerMetadata.js"
 
 const issuer = "https://as.example"
+const isMetadata = Schema.is(Metadata.AuthorizationServerMetadata)
 const decode = (json: unknown) => Metadata.decode("Test.op", json)
 
 describe("AuthorizationServerMetadata.decode", () => {
@@ -141,7 +142,7 @@ describe("AuthorizationServerMetadata.decode", () => {
     ([json]) =>
       Effect.match(decode(json), {
         onFailure: (error) => assert.strictEqual(error._tag, "ProtocolViolation"),
-        onSuccess: (metadata) => assert.isTrue(Schema.is(Metadata.AuthorizationServerMetadata)(metadata))
+        onSuccess: (metadata) => assert.isTrue(isMetadata(metadata))
       })
   )
 })
