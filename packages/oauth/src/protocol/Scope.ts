@@ -6,6 +6,8 @@
  *
  * @since 0.1.0
  */
+import * as Option from "effect/Option"
+import * as Text from "./Text.js"
 
 /**
  * A set of scope tokens, sorted and unique.
@@ -23,6 +25,21 @@ export type Scope = ReadonlyArray<string>
  * @category rules
  */
 export const isToken = (text: string): boolean => /^[\x21\x23-\x5B\x5D-\x7E]+$/.test(text)
+
+/**
+ * Why some texts are not scope tokens, or `None` when all are: for what a
+ * program asks, where leaving a token out in silence would hide a mistake such
+ * as `["openid profile"]`.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const problem = (tokens: Iterable<string>): Option.Option<string> =>
+  Option.map(
+    Option.fromNullable([...tokens].find((token) => !isToken(token))),
+    (token) =>
+      `"${Text.sanitize(token)}" is not a scope token; write each scope as one element, without spaces and quotes`
+  )
 
 /**
  * The scope of some tokens. What is not a token (`isToken`) is left out: a text

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
 import * as Scope from "../../src/protocol/Scope.js"
 
 const tokens = FastCheck.string({
@@ -32,6 +33,13 @@ describe("Scope", () => {
     }
     assert.deepStrictEqual(Scope.parse("read\nadmin write"), ["write"])
     assert.isTrue(Scope.isToken("https://www.googleapis.com/auth/drive.readonly"))
+  })
+
+  it("what a program asks for is not mended in silence", () => {
+    assert.deepStrictEqual(Scope.problem(["openid", "profile"]), Option.none())
+    for (const bad of ["openid profile", "", 'a"']) {
+      assert.isTrue(Option.isSome(Scope.problem(["openid", bad])), bad)
+    }
   })
 
   it("peers 4c 49: tokens are compared whole and by case", () => {
