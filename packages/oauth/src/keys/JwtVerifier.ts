@@ -1,0 +1,270 @@
+/**
+ * Verifying signed JWTs (RFC 7519 section 7.2, RFC 8725).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { Judged } from "./internal/admit.js"
+import { admit, judge, Refusal } from "./internal/admit.js"
+import type { Problem } from "./internal/claimRules.js"
+import * as VerifiedTokens from "./internal/verifiedTokens.js"
+import * as Jwk from "./Jwk.js"
+import type { JwtHeader } from "./Jwt.js"
+import type { JwtProfile } from "./JwtProfile.js"
+import type { Keyring } from "./Keyring.js"
+import { KeyringService } from "./Keyring.js"
+import { SignatureEngine } from "./SignatureEngine.js"
+import * as VerificationKey from "./VerificationKey.js"
+
+/**
+ * Verifies JWTs against profiles.
+ *
+ * The order of the checks is fixed: size, structure and encodings, header,
+ * algorithm, type, issuer, times, audience and the other claims, and only then
+ * the key, from the keyring under the token's issuer, and the signature. So
+ * nothing is fetched for a token that would be refused anyway, and no member of
+ * a header (`jwk`, `jku`, `x5u`, `x5c`) is ever a reason to trust a key.
+ *
+ * A refused token is a `JwtError` whose reason is the check that failed; keys
+ * that cannot be had are a `KeyringError`, and say nothing about the token.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class JwtVerifier extends Context.Tag("effect-oauth/JwtVerifier")<
+  JwtVerifier,
+  JwtVerifier.Service
+>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace JwtVerifier {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** Verifies one token. No span is made, and nothing of the token is in a failure. */
+    readonly verify: <A>(
+      token: Redacted.Redacted<string> | string,
+      profile: JwtProfile<A>
+    ) => Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError>
+  }
+}
+
+/**
+ * A token that has been verified.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifiedJwt<out A> {
+  readonly claims: A
+  readonly header: JwtHeader
+  /** The key that verified it. */
+  readonly key: VerificationKey.VerificationKey
+  /** When its signature was checked, in seconds since the epoch. */
+  readonly verifiedAt: number
+}
+
+/**
+ * How a verifier works.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The longest token that is looked at, in bytes. 16 KiB. */
+  readonly maxTokenBytes?: number | undefined
+  /**
+   * How many verified tokens are remembered, so that one that comes again costs
+   * no signature check. 0, since remembering keeps the tokens themselves in
+   * memory. A remembered token is compared whole, its claims are judged anew
+   * each time, and it is forgotten with the key that verified it.
+   */
+  readonly cacheSize?: number | undefined
+}
+
+/** Headers that came with a good signature; issuers have few. */
+const maxKnownHeaders = 256
+
+const operation = "JwtVerifier.verify"
+
+const refused = (problem: Problem, now: number): JwtError =>
+  new JwtError({
+    operation,
+    reason: problem.reason,
+    ...(problem.claim === undefined ? {} : { claim: problem.claim }),
+    ...(problem.expected === undefined ? {} : { expected: problem.expected }),
+    now,
+    message: `${operation}: ${problem.message}${problem.expected === undefined ? "" : `; expected ${problem.expected}`}.`
+  })
+
+/** A key that is not there, or not the only one, is the token's fault; one that cannot be had is not. */
+const keyProblem = (error: KeyringError): Problem | undefined =>
+  error.reason === "not_found"
+    ? { reason: "key", message: "the issuer has no key that this token could be signed with" }
+    : error.reason === "ambiguous"
+      ? {
+          reason: "key",
+          message: "several keys of the issuer could have signed this token, and it does not say which"
+        }
+      : undefined
+
+/** The key of a proof of possession (RFC 9449 section 4.2), under its thumbprint (RFC 9278) as the issuer. */
+const embeddedKey = (header: JwtHeader): Effect.Effect<VerificationKey.VerificationKey, KeyringError> => {
+  const { jwk } = header
+  const refuse = () =>
+    new KeyringError({
+      operation,
+      reason: "not_found",
+      retriable: false,
+      message: `${operation}: the header has no public key that is fit for signatures.`
+    })
+  return Jwk.isJsonWebKey(jwk) && !Jwk.isPrivate(jwk)
+    ? Effect.flatMap(Jwk.thumbprint(jwk), (thumbprint) =>
+        Option.match(
+          VerificationKey.fromJwk(`urn:ietf:params:oauth:jwk-thumbprint:sha-256:${thumbprint}`, jwk),
+          {
+            onNone: () => Effect.fail(refuse()),
+            onSome: Effect.succeed
+          }
+        )
+      ).pipe(Effect.mapError(refuse))
+    : Effect.fail(refuse())
+}
+
+/**
+ * Makes a verifier of a keyring that is at hand, as a flow does for its server.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Effect<JwtVerifier.Service> =>
+  Effect.map(SignatureEngine, (engine) => {
+    const maxTokenBytes = options.maxTokenBytes ?? 16 * 1024
+    const knownHeaders = new Map<string, JwtHeader>()
+    const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
+
+    const keyOf = (header: JwtHeader, judged: Judged, profile: JwtProfile<unknown>, now: number) =>
+      Effect.catchAll(
+        profile.key === "header" ? embeddedKey(header) : keyring.verificationKey(judged.issuer, header),
+        (error): Effect.Effect<never, JwtError | KeyringError> => {
+          const problem = keyProblem(error)
+          return Effect.fail(problem === undefined ? error : refused(problem, now))
+        }
+      )
+
+    const knowHeader = (segment: string, header: JwtHeader) => {
+      if (knownHeaders.has(segment)) return
+      if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
+      knownHeaders.set(segment, header)
+    }
+
+    const result = <A>(
+      profile: JwtProfile<A>,
+      verified: VerifiedTokens.VerifiedToken
+    ): Effect.Effect<VerifiedJwt<A>, JwtError> =>
+      Effect.map(profile.finish(verified.claims, verified.header), (claims) => ({
+        claims,
+        header: verified.header,
+        key: verified.key,
+        verifiedAt: verified.verifiedAt
+      }))
+
+    const verifyNew = <A>(
+      token: string,
+      profile: JwtProfile<A>,
+      now: number
+    ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
+      const admitted = admit(token, maxTokenBytes, knownHeaders)
+      if (admitted instanceof Refusal) return Effect.fail(refused(admitted.problem, now))
+      const { claims, header } = admitted
+      const judged = judge(admitted, profile, now)
+      if (judged instanceof Refusal) return Effect.fail(refused(judged.problem, now))
+      return Effect.flatMap(keyOf(header, judged, profile, now), (key) => {
+        // A keyring answers for issuer and algorithm; whoever wrote it may have erred.
+        if (
+          (profile.key === "issuer" && key.issuer !== judged.issuer) ||
+          !key.algorithms.includes(judged.algorithm)
+        ) {
+          return Effect.fail(
+            refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, now)
+          )
+        }
+        return Effect.flatMap(key.prepare(engine, judged.algorithm), (verify) =>
+          Effect.flatMap(verify(admitted.signingInput, admitted.signature), (valid) => {
+            if (!valid)
+              return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
+            const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
+            knowHeader(admitted.headerSegment, header)
+            if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
+            return result(profile, verified)
+          })
+        )
+      })
+    }
+
+    const verifyAgain = <A>(
+      token: string,
+      verified: VerifiedTokens.VerifiedToken,
+      profile: JwtProfile<A>,
+      now: number
+    ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
+      const judged = judge(verified, profile, now)
+      if (judged instanceof Refusal) {
+        if (judged.problem.reason === "expired") remembered?.remove(token)
+        return Effect.fail(refused(judged.problem, now))
+      }
+      return Effect.flatMap(keyOf(verified.header, judged, profile, now), (key) => {
+        if (key === verified.key) return result(profile, verified)
+        remembered?.remove(token)
+        return verifyNew(token, profile, now)
+      })
+    }
+
+    return {
+      verify: (token, profile) =>
+        Effect.clockWith((clock) => {
+          const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
+          const text = typeof token === "string" ? token : Redacted.value(token)
+          const before = remembered?.get(text)
+          return before === undefined
+            ? verifyNew(text, profile, now)
+            : verifyAgain(text, before, profile, now)
+        })
+    }
+  })
+
+/**
+ * Makes a verifier of the keyring of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<JwtVerifier.Service, never, KeyringService> =>
+  Effect.flatMap(KeyringService, (keyring) => fromKeyring(keyring, options))
+
+/**
+ * The verifier of the keyring of the program, with other options than the
+ * defaults.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (options: Options): Layer.Layer<JwtVerifier, never, KeyringService> =>
+  Layer.effect(JwtVerifier, make(options))
+
+/**
+ * The verifier of the keyring of the program.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<JwtVerifier, never, KeyringService> = layerWith({})

@@ -1,0 +1,57 @@
+/**
+ * A key that signatures are checked with.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { KeyringError } from "../protocol/OAuthError.js"
+import { once } from "./internal/prepared.js"
+import type { JsonWebKey } from "./Jwk.js"
+import * as Jwk from "./Jwk.js"
+import type { JwtAlgorithm } from "./JwtAlgorithm.js"
+import type { SignatureEngine } from "./SignatureEngine.js"
+
+/**
+ * A public key, or a secret declared as such, of one issuer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerificationKey {
+  /** Whose key it is: it verifies nothing of another issuer. */
+  readonly issuer: string
+  readonly kid?: string | undefined
+  /** The algorithms it verifies; a token with another is not looked up here. */
+  readonly algorithms: ReadonlyArray<JwtAlgorithm>
+  /** Its public members; of a secret only its names. */
+  readonly jwk: JsonWebKey
+  /** The key made ready for an engine, once. */
+  readonly prepare: (
+    engine: SignatureEngine.Service,
+    algorithm: JwtAlgorithm
+  ) => Effect.Effect<SignatureEngine.Verify, KeyringError>
+}
+
+/**
+ * Makes a key of a JWK; of a private one only its public half is kept. None
+ * when the key is weak (`Jwk.weakness`) or not for signatures (`use`,
+ * `key_ops`, `alg`).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromJwk = (issuer: string, jwk: JsonWebKey): Option.Option<VerificationKey> => {
+  const isSecret = jwk.kty === "oct"
+  const shown = Jwk.toPublic(jwk)
+  const algorithms = Jwk.algorithms(isSecret ? jwk : shown, "verify")
+  if (algorithms.length === 0 || Jwk.weakness(jwk) !== undefined) return Option.none()
+  const material = isSecret ? jwk : shown
+  return Option.some({
+    issuer,
+    ...(jwk.kid === undefined ? {} : { kid: jwk.kid }),
+    algorithms,
+    jwk: shown,
+    prepare: once((engine, algorithm) => engine.prepareVerify(material, algorithm))
+  })
+}

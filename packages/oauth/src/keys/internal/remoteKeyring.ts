@@ -1,0 +1,92 @@
+/** The published keys of many issuers. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as WellKnown from "../../http/WellKnown.js"
+import * as Wire from "../../http/Wire.js"
+import { DiscoveryError } from "../../protocol/OAuthError.js"
+import type { RemoteJwks } from "../RemoteJwks.js"
+import { listed } from "./claimRules.js"
+import * as JwksCache from "./jwksCache.js"
+import type { Policy } from "./jwksPolicy.js"
+import * as Index from "./keyIndex.js"
+import type { Keyring } from "./keyring.js"
+
+/**
+ * Whose published keys are trusted, and how they are kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RemoteOptions extends Partial<Policy> {
+  /** The issuers trusted: a list, or a rule. Byte for byte, as tokens name them. */
+  readonly issuers: string | ReadonlyArray<string> | ((issuer: string) => boolean)
+  /** How many issuers' keys are kept at once; those asked for last stay. 1,000. */
+  readonly maxIssuers?: number | undefined
+  /** Where metadata is looked for: in one of the well-known places only. */
+  readonly wellKnown?: WellKnown.ServerMetadataOptions["wellKnown"]
+}
+
+const operation = "Keyring.remote"
+
+const jwksUri = (wire: Wire.Wire, issuer: string, options: RemoteOptions) =>
+  Effect.flatMap(
+    WellKnown.serverMetadata(wire, operation, issuer, { wellKnown: options.wellKnown }),
+    ({ jwks_uri: uri }) =>
+      uri === undefined
+        ? Effect.fail(
+            new DiscoveryError({
+              operation,
+              reason: "missing_endpoint",
+              message: `${operation}: the metadata of ${issuer} has no jwks_uri.`
+            })
+          )
+        : Effect.succeed(uri)
+  )
+
+export const remoteKeyring = (
+  options: RemoteOptions
+): Effect.Effect<Keyring, never, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const wire = yield* Wire.make
+    const { issuers, maxIssuers = 1000 } = options
+    const trusted = typeof issuers === "function" ? undefined : new Set(listed(issuers))
+    const accepts =
+      typeof issuers === "function" ? issuers : (issuer: string) => trusted?.has(issuer) === true
+    /** In the order in which they were last asked for, where any may have to go. */
+    const rings = new Map<string, RemoteJwks>()
+    const crowded = trusted === undefined || trusted.size > maxIssuers
+
+    const ringOf = (issuer: string): RemoteJwks | undefined => {
+      const known = rings.get(issuer)
+      if (known !== undefined) {
+        if (crowded) {
+          rings.delete(issuer)
+          rings.set(issuer, known)
+        }
+        return known
+      }
+      if (!accepts(issuer)) return undefined
+      const ring = JwksCache.make(
+        { ...options, issuer, wire, jwksUri: jwksUri(wire, issuer, options) },
+        scope
+      )
+      for (const [oldest] of rings) {
+        if (rings.size < maxIssuers) break
+        rings.delete(oldest)
+      }
+      rings.set(issuer, ring)
+      return ring
+    }
+
+    return {
+      verificationKey: (issuer, header) =>
+        Effect.suspend(
+          () =>
+            ringOf(issuer)?.verificationKey(issuer, header) ?? Effect.fail(Index.noKey("not_found", issuer))
+        ),
+      signingKey: () => Effect.fail(Index.signsNothing()),
+      jwks: Effect.succeed({ keys: [] })
+    }
+  })
