@@ -79,7 +79,8 @@ export declare namespace Authorization {
    * @since 0.1.0
    * @category models
    */
-  export type Response = string | URL | URLSearchParams | ReadonlyArray<readonly [name: string, value: string]>
+  export type Response =
+    string | URL | URLSearchParams | ReadonlyArray<readonly [name: string, value: string]>
 
   /**
    * @since 0.1.0
@@ -91,7 +92,9 @@ export declare namespace Authorization {
      * with them. Refuses a server whose metadata lists PKCE methods without
      * S256.
      */
-    readonly begin: (request?: Request) => Effect.Effect<Begun, AuthorizationError | OAuthClient.OAuthClient.MetadataError>
+    readonly begin: (
+      request?: Request
+    ) => Effect.Effect<Begun, AuthorizationError | OAuthClient.OAuthClient.MetadataError>
     /**
      * Checks a response against its transaction and gives the code. In this
      * order: no parameter twice; `state`, in constant time; not expired; not
@@ -121,109 +124,130 @@ export declare namespace Authorization {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
-  const client = yield* OAuthClient.OAuthClient
-  const once = yield* makeOnce
+export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient> = Effect.gen(
+  function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const once = yield* makeOnce
 
-  const begin: Authorization.Service["begin"] = (request = {}) =>
-    Effect.gen(function* () {
-      const operation = "Authorization.begin"
-      const redirectUri = yield* chooseRedirectUri(operation, client.redirectUris, request.redirectUri)
-      const extra = Object.entries(request.parameters ?? {})
-      const reserved = extra.find(([name]) => reservedParameters.has(name.toLowerCase()))
-      if (reserved !== undefined) {
-        return yield* refused(operation, "reserved_parameter", `${JSON.stringify(reserved[0])} is set by the flow and cannot be an extra parameter`)
-      }
-      const metadata = yield* client.metadata
-      const endpoint = yield* client.endpoint(operation, "authorization_endpoint")
-      yield* AuthorizationServerMetadata.requirePkce(operation, metadata)
-
-      const scope = Scope.make(request.scope ?? [])
-      const resource = list(request.resource)
-      const pkce = yield* Pkce.generate
-      const state = yield* Entropy.randomText(32)
-      const nonce = scope.includes("openid") ? Option.some(yield* Entropy.randomText(32)) : Option.none()
-      const maxAge = Option.map(Option.fromNullable(request.maxAge), (age) => Math.floor(Duration.toSeconds(age)))
-
-      const url = new URL(endpoint)
-      const set = (name: string, value: string | undefined) => {
-        if (value !== undefined && value !== "") url.searchParams.set(name, value)
-      }
-      set("response_type", "code")
-      set("client_id", client.clientId)
-      set("redirect_uri", redirectUri)
-      set("scope", Scope.format(scope))
-      set("state", state)
-      set("code_challenge", pkce.challenge)
-      set("code_challenge_method", pkce.method)
-      set("nonce", Option.getOrUndefined(nonce))
-      set("response_mode", request.responseMode)
-      set("prompt", request.prompt)
-      set("login_hint", request.loginHint)
-      set("max_age", Option.getOrUndefined(Option.map(maxAge, String)))
-      set("acr_values", request.acrValues?.join(" "))
-      for (const [name, value] of extra) set(name, value)
-      url.searchParams.delete("resource")
-      for (const one of resource) url.searchParams.append("resource", one)
-
-      return {
-        url: url.href,
-        transaction: new AuthorizationTransaction({
-          issuer: client.issuer,
-          clientId: client.clientId,
-          redirectUri,
-          state: Redacted.make(state),
-          verifier: pkce.verifier,
-          nonce: Option.map(nonce, Redacted.make),
-          scope,
-          resource,
-          maxAge,
-          issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-          expiresAt: DateTime.addDuration(yield* DateTime.now, request.timeToLive ?? "10 minutes")
-        })
-      }
-    }).pipe(Telemetry.flow("Authorization.begin", { issuer: client.issuer, client_id: client.clientId }))
-
-  const complete: Authorization.Service["complete"] = (response, transaction) =>
-    Effect.gen(function* () {
-      const operation = "Authorization.complete"
-      const parameters = yield* AuthorizationResponse.read(operation, response)
-      yield* AuthorizationResponse.checkState(operation, parameters, transaction)
-      if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
-        return yield* refused(operation, "issuer_mismatch", "the transaction was begun by another client or at another server")
-      }
-      const now = yield* DateTime.now
-      if (DateTime.greaterThanOrEqualTo(now, transaction.expiresAt)) {
-        return yield* refused(operation, "expired", "the authorization took longer than it may; begin again")
-      }
-      if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
-        return yield* refused(operation, "replayed", "this authorization was completed before; begin again")
-      }
-      const code = yield* AuthorizationResponse.code(operation, parameters, transaction)
-      return new AuthorizationCode({ code, transaction })
-    }).pipe(Telemetry.flow("Authorization.complete", { issuer: client.issuer, client_id: client.clientId }))
-
-  return {
-    begin,
-    complete,
-    stepUp: ({ granted, required, ...request }) => {
-      const scope = Scope.union(Scope.union(granted, required), request.scope ?? [])
-      return Scope.missing(scope, granted).length === 0
-        ? refused(
-            "Authorization.stepUp",
-            "invalid_request",
-            "everything that is asked for has been granted before; asking again would loop"
+    const begin: Authorization.Service["begin"] = (request = {}) =>
+      Effect.gen(function* () {
+        const operation = "Authorization.begin"
+        const redirectUri = yield* chooseRedirectUri(operation, client.redirectUris, request.redirectUri)
+        const extra = Object.entries(request.parameters ?? {})
+        const reserved = extra.find(([name]) => reservedParameters.has(name.toLowerCase()))
+        if (reserved !== undefined) {
+          return yield* refused(
+            operation,
+            "reserved_parameter",
+            `${JSON.stringify(reserved[0])} is set by the flow and cannot be an extra parameter`
           )
-        : begin({ ...request, scope })
+        }
+        const metadata = yield* client.metadata
+        const endpoint = yield* client.endpoint(operation, "authorization_endpoint")
+        yield* AuthorizationServerMetadata.requirePkce(operation, metadata)
+
+        const problem = Scope.problem(request.scope ?? [])
+        if (Option.isSome(problem)) return yield* refused(operation, "invalid_request", problem.value)
+        const scope = Scope.make(request.scope ?? [])
+        const resource = list(request.resource)
+        const pkce = yield* Pkce.generate
+        const state = yield* Entropy.randomText(32)
+        const nonce = scope.includes("openid") ? Option.some(yield* Entropy.randomText(32)) : Option.none()
+        const maxAge = Option.map(Option.fromNullable(request.maxAge), (age) =>
+          Math.floor(Duration.toSeconds(age))
+        )
+
+        const url = new URL(endpoint)
+        const set = (name: string, value: string | undefined) => {
+          if (value !== undefined && value !== "") url.searchParams.set(name, value)
+        }
+        set("response_type", "code")
+        set("client_id", client.clientId)
+        set("redirect_uri", redirectUri)
+        set("scope", Scope.format(scope))
+        set("state", state)
+        set("code_challenge", pkce.challenge)
+        set("code_challenge_method", pkce.method)
+        set("nonce", Option.getOrUndefined(nonce))
+        set("response_mode", request.responseMode)
+        set("prompt", request.prompt)
+        set("login_hint", request.loginHint)
+        set("max_age", Option.getOrUndefined(Option.map(maxAge, String)))
+        set("acr_values", request.acrValues?.join(" "))
+        for (const [name, value] of extra) set(name, value)
+        url.searchParams.delete("resource")
+        for (const one of resource) url.searchParams.append("resource", one)
+
+        return {
+          url: url.href,
+          transaction: new AuthorizationTransaction({
+            issuer: client.issuer,
+            clientId: client.clientId,
+            redirectUri,
+            state: Redacted.make(state),
+            verifier: pkce.verifier,
+            nonce: Option.map(nonce, Redacted.make),
+            scope,
+            resource,
+            maxAge,
+            issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
+            expiresAt: DateTime.addDuration(yield* DateTime.now, request.timeToLive ?? "10 minutes")
+          })
+        }
+      }).pipe(Telemetry.flow("Authorization.begin", { issuer: client.issuer, client_id: client.clientId }))
+
+    const complete: Authorization.Service["complete"] = (response, transaction) =>
+      Effect.gen(function* () {
+        const operation = "Authorization.complete"
+        const parameters = yield* AuthorizationResponse.read(operation, response)
+        yield* AuthorizationResponse.checkState(operation, parameters, transaction)
+        if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
+          return yield* refused(
+            operation,
+            "issuer_mismatch",
+            "the transaction was begun by another client or at another server"
+          )
+        }
+        const now = yield* DateTime.now
+        if (DateTime.greaterThanOrEqualTo(now, transaction.expiresAt)) {
+          return yield* refused(
+            operation,
+            "expired",
+            "the authorization took longer than it may; begin again"
+          )
+        }
+        if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
+          return yield* refused(operation, "replayed", "this authorization was completed before; begin again")
+        }
+        const code = yield* AuthorizationResponse.code(operation, parameters, transaction)
+        return new AuthorizationCode({ code, transaction })
+      }).pipe(Telemetry.flow("Authorization.complete", { issuer: client.issuer, client_id: client.clientId }))
+
+    return {
+      begin,
+      complete,
+      stepUp: ({ granted, required, ...request }) => {
+        const scope = Scope.union(Scope.union(granted, required), request.scope ?? [])
+        return Scope.missing(scope, granted).length === 0
+          ? refused(
+              "Authorization.stepUp",
+              "invalid_request",
+              "everything that is asked for has been granted before; asking again would loop"
+            )
+          : begin({ ...request, scope })
+      }
     }
   }
-})
+)
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Authorization, never, OAuthClient.OAuthClient> = Layer.effect(Authorization, make)
+export const layer: Layer.Layer<Authorization, never, OAuthClient.OAuthClient> = Layer.effect(
+  Authorization,
+  make
+)
 
 /** What the flow sets, or what would change the flow (RFC 9101 `request`, OpenID Connect `claims` are not among them yet). */
 const reservedParameters: ReadonlySet<string> = new Set([

@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import * as JwtSigner from "../keys/JwtSigner.js"
-import type { KeyringService } from "../keys/KeyringService.js"
+import type { KeyringService } from "../keys/Keyring.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 
 /**
@@ -51,7 +52,7 @@ export declare namespace ClientAssertion {
     /** Whom the assertion is for: the issuer of the server, or the URL of its token endpoint. */
     readonly audience: string
     /** The JWS algorithm; else that of the key. */
-    readonly algorithm?: string | undefined
+    readonly algorithm?: JwtAlgorithm | undefined
     /** The algorithms that the server takes. */
     readonly algorithms?: ReadonlyArray<string> | undefined
     readonly kid?: string | undefined
@@ -77,7 +78,7 @@ export const make: Effect.Effect<ClientAssertion.Service, never, KeyringService>
           algorithm,
           algorithms,
           kid,
-          lifetime: Duration.decode(lifetime ?? "60 seconds")
+          lifetime: lifetime ?? "60 seconds"
         }
       )
   })

@@ -7,7 +7,8 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
-import type { KeyringService } from "../keys/KeyringService.js"
+import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
+import type { KeyringService } from "../keys/Keyring.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
@@ -66,7 +67,9 @@ export type AuthenticationError = DiscoveryError | KeyringError | JwtError
  * @category models
  */
 export interface ClientAuthentication<out R = never> {
-  readonly authenticate: (request: AuthenticationRequest) => Effect.Effect<Credentials, AuthenticationError, R>
+  readonly authenticate: (
+    request: AuthenticationRequest
+  ) => Effect.Effect<Credentials, AuthenticationError, R>
 }
 
 /**
@@ -148,7 +151,7 @@ export interface PrivateKeyJwtOptions {
   /** The `aud` of the assertion: the issuer (the default), the URL of the endpoint, or a text of its own. */
   readonly audience?: "issuer" | "endpoint" | { readonly value: string } | undefined
   /** The JWS algorithm; else that of the key. */
-  readonly algorithm?: string | undefined
+  readonly algorithm?: JwtAlgorithm | undefined
   /** Which of the keyring's keys signs; else its current one. */
   readonly kid?: string | undefined
   /** How long an assertion may be used; 60 seconds. */

@@ -57,26 +57,28 @@ export declare namespace ClientCredentials {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<ClientCredentials.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
-  const client = yield* OAuthClient.OAuthClient
-  const tokenEndpoint = yield* TokenEndpoint.make
-  const operation = "ClientCredentials.request"
+export const make: Effect.Effect<ClientCredentials.Service, never, OAuthClient.OAuthClient> = Effect.gen(
+  function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const tokenEndpoint = yield* TokenEndpoint.make
+    const operation = "ClientCredentials.request"
 
-  return {
-    request: (options = {}) => {
-      const resource = list(options.resource)
-      return tokenEndpoint
-        .request({
-          operation,
-          grantType: GrantType.clientCredentials,
-          parameters: resource.map((one) => ["resource", one] as const),
-          scope: options.scope,
-          extra: options.parameters
-        })
-        .pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+    return {
+      request: (options = {}) => {
+        const resource = list(options.resource)
+        return tokenEndpoint
+          .request({
+            operation,
+            grantType: GrantType.clientCredentials,
+            parameters: resource.map((one) => ["resource", one] as const),
+            scope: options.scope,
+            extra: options.parameters
+          })
+          .pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+      }
     }
   }
-})
+)
 
 /**
  * @since 0.1.0

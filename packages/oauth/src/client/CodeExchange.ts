@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
-import type { IdTokenClaims } from "../keys/Claims.js"
+import type { IdTokenClaims } from "../keys/JwtProfile.js"
 import * as JwtVerifier from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { AuthorizationError, ProtocolViolation } from "../protocol/OAuthError.js"
@@ -28,7 +29,10 @@ import * as TokenEndpoint from "./TokenEndpoint.js"
  * @since 0.1.0
  * @category services
  */
-export class CodeExchange extends Context.Tag("effect-oauth/CodeExchange")<CodeExchange, CodeExchange.Service>() {}
+export class CodeExchange extends Context.Tag("effect-oauth/CodeExchange")<
+  CodeExchange,
+  CodeExchange.Service
+>() {}
 
 /**
  * @since 0.1.0
@@ -72,63 +76,70 @@ export declare namespace CodeExchange {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
-  const client = yield* OAuthClient.OAuthClient
-  const tokenEndpoint = yield* TokenEndpoint.make
-  const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
-  const once = yield* makeOnce
-  const operation = "CodeExchange.exchange"
+export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(
+  function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const tokenEndpoint = yield* TokenEndpoint.make
+    const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
+    const once = yield* makeOnce
+    const operation = "CodeExchange.exchange"
 
-  return {
-    exchange: ({ code, transaction }) =>
-      Effect.gen(function* () {
-        if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
-          return yield* new AuthorizationError({
+    return {
+      exchange: ({ code, transaction }) =>
+        Effect.gen(function* () {
+          if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
+            return yield* new AuthorizationError({
+              operation,
+              reason: "issuer_mismatch",
+              message:
+                "The code was given to another client or by another server, and is not sent to this one."
+            })
+          }
+          if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
+            return yield* new AuthorizationError({
+              operation,
+              reason: "replayed",
+              message: "This code has been exchanged before; begin again."
+            })
+          }
+          const tokens = yield* tokenEndpoint.request({
             operation,
-            reason: "issuer_mismatch",
-            message: "The code was given to another client or by another server, and is not sent to this one."
+            grantType: GrantType.authorizationCode,
+            parameters: [
+              ["code", code],
+              ["redirect_uri", transaction.redirectUri],
+              ["code_verifier", transaction.verifier],
+              ...transaction.resource.map((resource) => ["resource", resource] as const)
+            ],
+            defaultScope: transaction.scope
           })
-        }
-        if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
-          return yield* new AuthorizationError({
-            operation,
-            reason: "replayed",
-            message: "This code has been exchanged before; begin again."
+          if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
+          if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
+          const idToken = yield* IdToken.verify(client, verifier, tokens.idToken.value, {
+            nonce: transaction.nonce.value,
+            maxAge: Option.getOrUndefined(Option.map(transaction.maxAge, Duration.seconds)),
+            accessToken: tokens.accessToken
           })
-        }
-        const tokens = yield* tokenEndpoint.request({
-          operation,
-          grantType: GrantType.authorizationCode,
-          parameters: [
-            ["code", code],
-            ["redirect_uri", transaction.redirectUri],
-            ["code_verifier", transaction.verifier],
-            ...transaction.resource.map((resource) => ["resource", resource] as const)
-          ],
-          defaultScope: transaction.scope
-        })
-        if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
-        if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
-        const idToken = yield* IdToken.verify(client, verifier, tokens, tokens.idToken.value, {
-          nonce: Redacted.value(transaction.nonce.value),
-          maxAge: Option.getOrUndefined(transaction.maxAge)
-        })
-        return { tokens, idToken: Option.some(idToken) }
-      }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+          return { tokens, idToken: Option.some(idToken) }
+        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+    }
   }
-})
+)
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<CodeExchange, never, OAuthClient.OAuthClient> = Layer.effect(CodeExchange, make)
+export const layer: Layer.Layer<CodeExchange, never, OAuthClient.OAuthClient> = Layer.effect(
+  CodeExchange,
+  make
+)
 
 const missingIdToken = (): ProtocolViolation =>
   new ProtocolViolation({
-  operation: "CodeExchange.exchange",
-  reason: "missing",
-  member: "id_token",
-  rule: "OpenID Connect Core section 3.1.3.3: id_token is required",
-  message: "The token response has no id_token, although the scope openid was asked for and granted a code."
-})
+    operation: "CodeExchange.exchange",
+    reason: "missing",
+    member: "id_token",
+    rule: "OpenID Connect Core section 3.1.3.3: id_token is required",
+    message: "The token response has no id_token, although the scope openid was asked for and granted a code."
+  })

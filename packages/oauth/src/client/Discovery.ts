@@ -77,7 +77,10 @@ export declare namespace Discovery {
      * is read first; else, or where that one cannot be had, the well-known
      * locations. The document must be about this resource (section 3.3).
      */
-    readonly resource: (url: string, options?: { readonly challenge?: string | undefined }) => Effect.Effect<Resource, Error>
+    readonly resource: (
+      url: string,
+      options?: { readonly challenge?: string | undefined }
+    ) => Effect.Effect<Resource, Error>
     /**
      * Asks a resource without a token, and goes by the challenge of its 401
      * (RFC 9728 section 5.1).
@@ -112,8 +115,10 @@ export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient
     ): Effect.Effect<Discovery.Resource, Discovery.Error> =>
       Effect.gen(function* () {
         yield* Endpoint.validate(operation, "resource", url, { allowInsecure: wire.limits.allowInsecure })
-        const challenge = header === undefined ? Option.none() : Challenge.find(Challenge.parse(header), "Bearer")
-        const named = (parameter: string) => Option.flatMap(challenge, (one) => Challenge.parameter(one, parameter))
+        const challenge =
+          header === undefined ? Option.none() : Challenge.find(Challenge.parse(header), "Bearer")
+        const named = (parameter: string) =>
+          Option.flatMap(challenge, (one) => Challenge.parameter(one, parameter))
         const candidates = ProtectedResourceMetadata.candidates({
           resource: url,
           challengeUrl: Option.getOrUndefined(named("resource_metadata")),
@@ -140,7 +145,10 @@ export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient
         return {
           resource: metadata.resource,
           authorizationServers: [first, ...rest],
-          challengedScope: Option.match(named("scope"), { onNone: () => [], onSome: (scope) => ScopeSet.parse(scope) }),
+          challengedScope: Option.match(named("scope"), {
+            onNone: () => [],
+            onSome: (scope) => ScopeSet.parse(scope)
+          }),
           metadata
         } satisfies Discovery.Resource
       }).pipe(Telemetry.flow(operation, { resource: Endpoint.show(url) }))

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
-import type { KeyringService } from "../keys/KeyringService.js"
+import type { KeyringService } from "../keys/Keyring.js"
 import * as Authorization from "./Authorization.js"
 import * as ClientAssertion from "./ClientAssertion.js"
 import * as ClientCredentials from "./ClientCredentials.js"

@@ -32,7 +32,10 @@ import { list } from "./internal/list.js"
  * @since 0.1.0
  * @category services
  */
-export class OAuthClient extends Context.Tag("effect-oauth/OAuthClient")<OAuthClient, OAuthClient.Service>() {}
+export class OAuthClient extends Context.Tag("effect-oauth/OAuthClient")<
+  OAuthClient,
+  OAuthClient.Service
+>() {}
 
 /**
  * @since 0.1.0
@@ -106,8 +109,7 @@ export const make = <R = never>(
     const wire = yield* Wire.make
     const rules = { allowInsecure: wire.limits.allowInsecure }
     const issuer = yield* Issuer.validate("OAuthClient.make", options.issuer, rules)
-    const redirectUris =
-list(options.redirectUri)
+    const redirectUris = list(options.redirectUri)
     yield* Effect.forEach(redirectUris, checkRedirectUri, { discard: true })
 
     const discovered = yield* SingleFlight.make(
@@ -136,7 +138,11 @@ list(options.redirectUri)
             context
           )
         ),
-      serverKeys: yield* RemoteJwks.make({ issuer, jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"), wire }),
+      serverKeys: yield* RemoteJwks.make({
+        issuer,
+        jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
+        wire
+      }),
       wire
     }
   })

@@ -7,9 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Telemetry from "../http/Telemetry.js"
-import type { IdTokenClaims } from "../keys/Claims.js"
 import * as Jwt from "../keys/Jwt.js"
+import type { IdTokenClaims } from "../keys/JwtProfile.js"
 import * as JwtVerifier from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { JwtError, ProtocolViolation } from "../protocol/OAuthError.js"
@@ -112,9 +113,17 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
           { disableValidation: true }
         )
         // A server may send an ID token nobody asked for: without one from the login there is nobody to compare.
-        if (Option.isNone(after.idToken) || Option.isNone(before.idToken)) return { tokens, idToken: Option.none() }
-        const idToken = yield* IdToken.verify(client, verifier, after, after.idToken.value, {})
-        yield* sameLogin(before.idToken.value, idToken.claims)
+        if (Option.isNone(after.idToken) || Option.isNone(before.idToken))
+          return { tokens, idToken: Option.none() }
+        // Verified when it was received, and kept by us since: here it is only remembered.
+        const login = Option.map(Jwt.decodeUnverified(before.idToken.value), ({ claims }) => claims)
+        const idToken = yield* IdToken.verify(client, verifier, after.idToken.value, {
+          subject: text(login, "sub") ?? "",
+          nonce: text(login, "nonce"),
+          nonceOptional: true,
+          accessToken: after.accessToken
+        })
+        yield* sameLogin(login, idToken.claims)
         return { tokens, idToken: Option.some(idToken) }
       }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
   }
@@ -128,48 +137,46 @@ export const layer: Layer.Layer<Refresh, never, OAuthClient.OAuthClient> = Layer
 
 const operation = "Refresh.refresh"
 
-/** The old ID token was verified when it was received; here it is only remembered. */
+const text = (claims: Option.Option<Jwt.JwtClaims>, name: string): string | undefined =>
+  Option.getOrUndefined(
+    Option.filter(
+      Option.map(claims, (all) => all[name]),
+      Predicate.isString
+    )
+  )
+
+/** Where both ID tokens tell when the person logged in, they tell the same. */
 const sameLogin = (
-  before: Parameters<typeof Jwt.decodeUnverified>[0],
+  login: Option.Option<Jwt.JwtClaims>,
   after: IdTokenClaims
 ): Effect.Effect<void, JwtError> => {
-  const old = Option.map(Jwt.decodeUnverified(before), ({ claims }) => claims)
-  if (!Option.exists(old, (claims) => claims["sub"] === after.sub)) {
-    return new JwtError({
-      operation,
-      reason: "subject",
-      claim: "sub",
-      message:
-        "The refreshed ID token is of another subject than the one before (OpenID Connect Core section 12.2). End the session and have the person log in again."
-    })
-  }
-  const oldAuthTime = Option.getOrUndefined(old)?.["auth_time"]
-  return oldAuthTime !== undefined && after.auth_time !== undefined && oldAuthTime !== after.auth_time
-    ? new JwtError({
+  const before = Option.getOrUndefined(login)?.["auth_time"]
+  return before === undefined || after.auth_time === undefined || before === after.auth_time
+    ? Effect.void
+    : new JwtError({
         operation,
         reason: "auth_time",
         claim: "auth_time",
         message:
           "The refreshed ID token tells another time of login than the one before (OpenID Connect Core section 12.2)."
       })
-    : Effect.void
 }
 
 const foreignTokens = (): ProtocolViolation =>
   new ProtocolViolation({
-  operation,
-  reason: "mismatch",
-  member: "issuer",
-  rule: "RFC 6749 section 6: a refresh token goes to the server that issued it",
-  message: "The tokens were issued by another server, and its refresh token is not sent to this one."
-})
+    operation,
+    reason: "mismatch",
+    member: "issuer",
+    rule: "RFC 6749 section 6: a refresh token goes to the server that issued it",
+    message: "The tokens were issued by another server, and its refresh token is not sent to this one."
+  })
 
 const noRefreshToken = (): ProtocolViolation =>
   new ProtocolViolation({
-  operation,
-  reason: "missing",
-  member: "refresh_token",
-  rule: "RFC 6749 section 6: refresh_token is required",
-  message:
-    "These tokens have no refresh token. Ask for one when logging in: most servers want the scope offline_access, some access_type=offline."
-})
+    operation,
+    reason: "missing",
+    member: "refresh_token",
+    rule: "RFC 6749 section 6: refresh_token is required",
+    message:
+      "These tokens have no refresh token. Ask for one when logging in: most servers want the scope offline_access, some access_type=offline."
+  })

@@ -50,12 +50,7 @@ export declare namespace TokenEndpoint {
    * @category errors
    */
   export type RequestError =
-    | TransportError
-    | OAuthResponseError
-    | ProtocolViolation
-    | DiscoveryError
-    | KeyringError
-    | JwtError
+    TransportError | OAuthResponseError | ProtocolViolation | DiscoveryError | KeyringError | JwtError
 
   /**
    * What is particular to a grant.
@@ -104,7 +99,8 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
       Effect.gen(function* () {
         const { operation } = grant
         const parameters: Array<Parameter> = [["grant_type", grant.grantType], ...grant.parameters]
-        if (grant.scope !== undefined && grant.scope.length > 0) parameters.push(["scope", Scope.format(grant.scope)])
+        if (grant.scope !== undefined && grant.scope.length > 0)
+          parameters.push(["scope", Scope.format(grant.scope)])
         const { response, secrets } = yield* FormRequest.send(
           client,
           operation,
@@ -122,7 +118,10 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
           receivedAt: yield* DateTime.now,
           requestedScope: grant.defaultScope ?? grant.scope ?? []
         })
-        if (tokens.tokenType === "N_A" && grant.grantType !== "urn:ietf:params:oauth:grant-type:token-exchange") {
+        if (
+          tokens.tokenType === "N_A" &&
+          grant.grantType !== "urn:ietf:params:oauth:grant-type:token-exchange"
+        ) {
           return yield* notApplicable(operation)
         }
         return tokens
@@ -134,7 +133,10 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> = Layer.effect(TokenEndpoint, make)
+export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> = Layer.effect(
+  TokenEndpoint,
+  make
+)
 
 const notApplicable = (operation: string): ProtocolViolation =>
   new ProtocolViolation({

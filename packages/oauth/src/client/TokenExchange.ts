@@ -78,37 +78,42 @@ export declare namespace TokenExchange {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<TokenExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
-  const client = yield* OAuthClient.OAuthClient
-  const tokenEndpoint = yield* TokenEndpoint.make
+export const make: Effect.Effect<TokenExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(
+  function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const tokenEndpoint = yield* TokenEndpoint.make
 
-  return {
-    exchange: (options) =>
-      Effect.gen(function* () {
-        const tokens = yield* tokenEndpoint.request({
-          operation,
-          grantType: GrantType.tokenExchange,
-          parameters: parameters(options),
-          scope: options.scope,
-          extra: options.parameters
-        })
-        const issued = tokens.issuedTokenType
-        if (Option.isNone(issued)) {
-          return yield* violation("missing", "RFC 8693 section 2.2.1: issued_token_type is required")
-        }
-        if (options.requestedTokenType !== undefined && issued.value !== options.requestedTokenType) {
-          return yield* violation("mismatch", "the token issued is not of the requested_token_type")
-        }
-        return tokens
-      }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+    return {
+      exchange: (options) =>
+        Effect.gen(function* () {
+          const tokens = yield* tokenEndpoint.request({
+            operation,
+            grantType: GrantType.tokenExchange,
+            parameters: parameters(options),
+            scope: options.scope,
+            extra: options.parameters
+          })
+          const issued = tokens.issuedTokenType
+          if (Option.isNone(issued)) {
+            return yield* violation("missing", "RFC 8693 section 2.2.1: issued_token_type is required")
+          }
+          if (options.requestedTokenType !== undefined && issued.value !== options.requestedTokenType) {
+            return yield* violation("mismatch", "the token issued is not of the requested_token_type")
+          }
+          return tokens
+        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+    }
   }
-})
+)
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<TokenExchange, never, OAuthClient.OAuthClient> = Layer.effect(TokenExchange, make)
+export const layer: Layer.Layer<TokenExchange, never, OAuthClient.OAuthClient> = Layer.effect(
+  TokenExchange,
+  make
+)
 
 const operation = "TokenExchange.exchange"
 
@@ -119,7 +124,8 @@ const parameters = (options: TokenExchange.Options): ReadonlyArray<Parameter> =>
   ]
   for (const resource of list(options.resource)) form.push(["resource", resource])
   for (const audience of list(options.audience)) form.push(["audience", audience])
-  if (options.requestedTokenType !== undefined) form.push(["requested_token_type", options.requestedTokenType])
+  if (options.requestedTokenType !== undefined)
+    form.push(["requested_token_type", options.requestedTokenType])
   if (options.actorToken !== undefined) {
     form.push(["actor_token", options.actorToken])
     form.push(["actor_token_type", options.actorTokenType ?? TokenType.accessToken])

@@ -81,12 +81,17 @@ export const make = <A, E, R>(
       if (now._tag === "Running") return Effect.succeed([Deferred.await(now.deferred), now])
       return Effect.flatMap(Clock.currentTimeMillis, (millis): Effect.Effect<Answer<A, E>> => {
         if (now._tag === "Done" && millis < now.until) return Effect.succeed([Effect.succeed(now.value), now])
-        return Effect.map(start, (deferred): Answer<A, E> => [Deferred.await(deferred), { _tag: "Running", deferred }])
+        return Effect.map(start, (deferred): Answer<A, E> => [
+          Deferred.await(deferred),
+          { _tag: "Running", deferred }
+        ])
       })
     }
 
     return {
       get: Effect.flatten(Effect.uninterruptible(SynchronizedRef.modifyEffect(state, answer))),
-      invalidate: SynchronizedRef.update(state, (now): State<A, E> => (now._tag === "Done" ? { _tag: "Idle" } : now))
+      invalidate: SynchronizedRef.update(state, (now): State<A, E> =>
+        now._tag === "Done" ? { _tag: "Idle" } : now
+      )
     }
   })

@@ -58,9 +58,7 @@ export const flow =
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     effect.pipe(
       Effect.onExit((exit) =>
-        Exit.isSuccess(exit)
-          ? Effect.annotateCurrentSpan("oauth.outcome", "success")
-          : Effect.void
+        Exit.isSuccess(exit) ? Effect.annotateCurrentSpan("oauth.outcome", "success") : Effect.void
       ),
       Effect.tapError((error) =>
         Effect.annotateCurrentSpan({
@@ -85,7 +83,9 @@ export const measureTokenRequest =
       const record = (outcome: string) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.zipRight(
-            Metric.increment(Metric.tagged(Metric.tagged(tokenRequests, "grant_type", grantType), "outcome", outcome)),
+            Metric.increment(
+              Metric.tagged(Metric.tagged(tokenRequests, "grant_type", grantType), "outcome", outcome)
+            ),
             Metric.update(tokenRequestDuration, Duration.toMillis(Duration.millis(now - started)))
           )
         )

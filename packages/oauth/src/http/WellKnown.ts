@@ -79,14 +79,21 @@ export const firstDocument = (
   urls: ReadonlyArray<string>,
   isDocument: (json: Readonly<Record<string, unknown>>) => boolean,
   subject: string
-): Effect.Effect<{ readonly url: string; readonly json: Readonly<Record<string, unknown>> }, DiscoveryError | TransportError> =>
+): Effect.Effect<
+  { readonly url: string; readonly json: Readonly<Record<string, unknown>> },
+  DiscoveryError | TransportError
+> =>
   Effect.gen(function* () {
     const tried: Array<string> = []
     let passing: TransportError | undefined
     for (const url of urls) {
       const answer = yield* Effect.either(readDocument(wire, operation, url))
       if (answer._tag === "Left") {
-        if (answer.left.reason !== "status" && answer.left.reason !== "content" && answer.left.reason !== "redirect") {
+        if (
+          answer.left.reason !== "status" &&
+          answer.left.reason !== "content" &&
+          answer.left.reason !== "redirect"
+        ) {
           return yield* answer.left
         }
         if (answer.left.retriable) passing ??= answer.left
@@ -109,7 +116,8 @@ export const firstDocument = (
 const readDocument = (wire: Wire.Wire, operation: string, url: string) =>
   Effect.gen(function* () {
     const response = yield* wire.get(operation, url)
-    if (response.status !== 200) return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+    if (response.status !== 200)
+      return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
     const json = yield* Wire.json(operation, response)
     return Predicate.isReadonlyRecord(json) && !Array.isArray(json)
       ? Option.some<Readonly<Record<string, unknown>>>(json)
@@ -117,4 +125,8 @@ const readDocument = (wire: Wire.Wire, operation: string, url: string) =>
   })
 
 const describe = (error: TransportError): string =>
-  error.reason === "content" ? "not JSON" : error.reason === "redirect" ? "a redirect" : `status ${error.status}`
+  error.reason === "content"
+    ? "not JSON"
+    : error.reason === "redirect"
+      ? "a redirect"
+      : `status ${error.status}`

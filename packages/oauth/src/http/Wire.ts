@@ -78,7 +78,11 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
   const client = harden(yield* HttpClient.HttpClient)
   const limits = yield* HttpLimits
 
-  const exchange = (operation: string, request: HttpClientRequest.HttpClientRequest, maxBodyBytes: number) => {
+  const exchange = (
+    operation: string,
+    request: HttpClientRequest.HttpClientRequest,
+    maxBodyBytes: number
+  ) => {
     const url = safeUrl(request.url)
     const problem = Endpoint.problem(request.url, { allowInsecure: limits.allowInsecure })
     if (Option.isSome(problem)) {
@@ -106,8 +110,7 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
       Effect.scoped,
       // A platform's client may die on what a server sends; to a flow that is a broken connection.
       Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
-      // A caller may be uninterruptible (a grant once sent is not abandoned);
-      // the deadline must be able to interrupt the exchange all the same.
+      // The deadline must be able to interrupt the exchange of an uninterruptible caller.
       Effect.interruptible,
       Effect.timeoutFail({
         duration: limits.deadline,
@@ -119,7 +122,10 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
             retriable: true,
             message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
           })
-      })
+      }),
+      // The interruption of a fiber reaches the children that a timeout makes even where the fiber itself is
+      // uninterruptible: without this, a grant once sent would be abandoned.
+      Effect.disconnect
     )
   }
 
@@ -133,17 +139,20 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
   const get: Wire["get"] = (operation, url, options) => {
     const accept = HttpClientRequest.setHeader("accept", options?.accept ?? "application/json")
     const read = (target: string, redirects: number): Effect.Effect<WireResponse, TransportError> =>
-      Effect.flatMap(exchange(operation, accept(HttpClientRequest.get(target)), limits.maxMetadataBytes), (response) => {
-        if (isRedirect(response.status)) {
-          const next = redirects > 0 ? sameOrigin(target, response.headers["location"]) : Option.none()
-          return Option.isSome(next)
-            ? read(next.value, redirects - 1)
-            : Effect.fail(redirectRefused(operation, response))
+      Effect.flatMap(
+        exchange(operation, accept(HttpClientRequest.get(target)), limits.maxMetadataBytes),
+        (response) => {
+          if (isRedirect(response.status)) {
+            const next = redirects > 0 ? sameOrigin(target, response.headers["location"]) : Option.none()
+            return Option.isSome(next)
+              ? read(next.value, redirects - 1)
+              : Effect.fail(redirectRefused(operation, response))
+          }
+          return response.status === 429 || response.status >= 500
+            ? Effect.flatMap(statusError(operation, response), Effect.fail)
+            : Effect.succeed(response)
         }
-        return response.status === 429 || response.status >= 500
-          ? Effect.flatMap(statusError(operation, response), Effect.fail)
-          : Effect.succeed(response)
-      })
+      )
     return withRetries(limits, read(url, Math.min(limits.metadataRedirects, 3)))
   }
 
@@ -241,12 +250,21 @@ const redirectRefused = (operation: string, response: WireResponse): TransportEr
 
 /** Where a redirect leads, if it stays on its origin. */
 const sameOrigin = (from: string, location: string | undefined): Option.Option<string> =>
-  location !== undefined && URL.canParse(location, from) && new URL(location, from).origin === new URL(from).origin
+  location !== undefined &&
+  URL.canParse(location, from) &&
+  new URL(location, from).origin === new URL(from).origin
     ? Option.some(new URL(location, from).href)
     : Option.none()
 
 /** Header names whose values are hidden wherever a request is printed. */
-const secretHeaders = ["authorization", "dpop", "cookie", "set-cookie", "client-attestation", "client-attestation-pop"]
+const secretHeaders = [
+  "authorization",
+  "dpop",
+  "cookie",
+  "set-cookie",
+  "client-attestation",
+  "client-attestation-pop"
+]
 
 const harden = (
   client: HttpClient.HttpClient
@@ -272,5 +290,7 @@ const harden = (
 /** Origin and path: a query or userinfo may hold secrets, and hostile text is cut. */
 const safeUrl = (text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  return url === undefined || url.host === "" ? "(not a URL)" : `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500)
+  return url === undefined || url.host === ""
+    ? "(not a URL)"
+    : `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500)
 }

@@ -22,7 +22,11 @@ export const read = (
       return refuse(operation, "duplicate", `the response has the parameter ${shown(name)} more than once`)
     }
     if (parameters.size === maxParameters || value.length > maxValueLength) {
-      return refuse(operation, "malformed", "the response has more or longer parameters than any server sends")
+      return refuse(
+        operation,
+        "malformed",
+        "the response has more or longer parameters than any server sends"
+      )
     }
     parameters.set(name, value)
   }
@@ -50,10 +54,18 @@ export const code = (
 ): Effect.Effect<Redacted.Redacted<string>, AuthorizationError> => {
   const issuer = parameters.get("iss")
   if (issuer === undefined && transaction.issuerRequired) {
-    return refuse(operation, "issuer_missing", `the response has no iss, which ${transaction.issuer} says it sends (RFC 9207 section 2.4)`)
+    return refuse(
+      operation,
+      "issuer_missing",
+      `the response has no iss, which ${transaction.issuer} says it sends (RFC 9207 section 2.4)`
+    )
   }
   if (issuer !== undefined && issuer !== transaction.issuer) {
-    return refuse(operation, "issuer_mismatch", `the response comes from another server than ${transaction.issuer} (RFC 9207 section 2.4)`)
+    return refuse(
+      operation,
+      "issuer_mismatch",
+      `the response comes from another server than ${transaction.issuer} (RFC 9207 section 2.4)`
+    )
   }
   const error = parameters.get("error")
   if (error !== undefined) return serverError(operation, error, parameters, transaction)

@@ -26,7 +26,9 @@ export const send = (
     const endpoint = yield* client.endpoint(operation, endpointName)
     const credentials = yield* client.authenticate(operation, endpoint)
     const own = [...parameters, ...credentials.parameters]
-    const reserved = Object.keys(extra).find((name) => reservedNames.has(name) || own.some(([set]) => set === name))
+    const reserved = Object.keys(extra).find(
+      (name) => reservedNames.has(name) || own.some(([set]) => set === name)
+    )
     if (reserved !== undefined) return yield* reservedParameter(operation, reserved)
 
     const form = new URLSearchParams()
@@ -57,10 +59,15 @@ export const object = (
   operation: string,
   response: Wire.WireResponse,
   secrets: ReadonlyArray<string>
-): Effect.Effect<Readonly<Record<string, unknown>>, TransportError | OAuthResponseError | ProtocolViolation> =>
+): Effect.Effect<
+  Readonly<Record<string, unknown>>,
+  TransportError | OAuthResponseError | ProtocolViolation
+> =>
   Effect.gen(function* () {
     const json = yield* Effect.catchAll(Wire.json(operation, response), (error) =>
-      response.status === 200 ? Effect.fail(error) : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+      response.status === 200
+        ? Effect.fail(error)
+        : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
     )
     if (!Predicate.isReadonlyRecord(json) || Array.isArray(json)) {
       return yield* response.status === 200

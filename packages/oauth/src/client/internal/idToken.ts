@@ -1,45 +1,37 @@
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import type { IdTokenClaims } from "../../keys/Claims.js"
+import type * as Redacted from "effect/Redacted"
+import * as JwtAlgorithm from "../../keys/JwtAlgorithm.js"
 import * as JwtProfile from "../../keys/JwtProfile.js"
 import type { JwtVerifier, VerifiedJwt } from "../../keys/JwtVerifier.js"
 import type { JwtError, KeyringError } from "../../protocol/OAuthError.js"
-import type { TokenSet } from "../../protocol/TokenSet.js"
 import type { OAuthClient } from "../OAuthClient.js"
 
 /** What an ID token must say besides who issued it and for whom. */
-export interface Expectation {
-  readonly nonce?: string | undefined
-  /** In seconds. */
-  readonly maxAge?: number | undefined
-}
+export type Expectation = Omit<JwtProfile.IdTokenOptions, "issuer" | "clientId" | "algorithms">
 
 /**
- * Verifies the ID token of a token response against the keys of its server
- * (OpenID Connect Core section 3.1.3.7), and that it belongs to the access
- * token beside it (section 3.1.3.8).
+ * Verifies an ID token against the keys of its server (OpenID Connect Core
+ * section 3.1.3.7). The algorithms are the asymmetric ones that the server
+ * lists, all of them where it lists none.
  */
 export const verify = (
   client: OAuthClient.Service,
   verifier: JwtVerifier.Service,
-  tokens: TokenSet,
   idToken: Redacted.Redacted<string>,
   expectation: Expectation
-): Effect.Effect<VerifiedJwt<IdTokenClaims>, OAuthClient.MetadataError | JwtError | KeyringError> =>
-  Effect.flatMap(client.metadata, (metadata) =>
-    verifier.verify(
+): Effect.Effect<
+  VerifiedJwt<JwtProfile.IdTokenClaims>,
+  OAuthClient.MetadataError | JwtError | KeyringError
+> =>
+  Effect.flatMap(client.metadata, (metadata) => {
+    const listed = metadata.id_token_signing_alg_values_supported
+    return verifier.verify(
       idToken,
       JwtProfile.idToken({
+        ...expectation,
         issuer: client.issuer,
         clientId: client.clientId,
-        nonce: expectation.nonce,
-        maxAge: expectation.maxAge,
-        algorithms: metadata.id_token_signing_alg_values_supported,
-        accessToken: Redacted.value(tokens.accessToken)
+        algorithms: JwtAlgorithm.asymmetric.filter((algorithm) => listed?.includes(algorithm) ?? true)
       })
     )
-  )
-
-/** The verified ID token where there is one to verify. */
-export type MaybeIdToken = Option.Option<VerifiedJwt<IdTokenClaims>>
+  })

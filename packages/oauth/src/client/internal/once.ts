@@ -15,7 +15,10 @@ export const makeOnce: Effect.Effect<{
         if (before.has(key)) return [false, before] as const
         const millis = DateTime.toEpochMillis(now)
         const live = [...before].filter(([, expires]) => expires > millis)
-        return [true, new Map([...live.slice(-(capacity - 1)), [key, DateTime.toEpochMillis(until)]])] as const
+        return [
+          true,
+          new Map([...live.slice(-(capacity - 1)), [key, DateTime.toEpochMillis(until)]])
+        ] as const
       })
     )
 }))

@@ -34,7 +34,8 @@ export const readBody = (
     }),
     Effect.catchTags({
       // No body at all is an empty body.
-      ResponseError: (error) => (error.reason === "EmptyBody" ? Effect.void : Effect.fail(broken(operation, url)))
+      ResponseError: (error) =>
+        error.reason === "EmptyBody" ? Effect.void : Effect.fail(broken(operation, url))
     }),
     Effect.map(() => concat(chunks, size))
   )

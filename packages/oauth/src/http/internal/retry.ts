@@ -23,7 +23,8 @@ export const withRetries = <A>(
     return Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
       Effect.delay(
         withRetries(limits, read, tried + 1),
-        asked ?? Duration.times(Duration.min(Duration.times(firstDelay, 2 ** tried), limits.maxRetryDelay), jitter)
+        asked ??
+          Duration.times(Duration.min(Duration.times(firstDelay, 2 ** tried), limits.maxRetryDelay), jitter)
       )
     )
   })
