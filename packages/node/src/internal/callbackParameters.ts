@@ -1,9 +1,9 @@
 /**
  * The parameters of an authorization response: read strictly, compared in constant time.
  */
+import * as Text from "effect-oauth/Text"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as crypto from "node:crypto"
 
 export type CallbackParameters = ReadonlyArray<readonly [name: string, value: string]>
 
@@ -43,15 +43,11 @@ export const parse = (text: string): Option.Option<CallbackParameters> => {
   return Option.some(parameters)
 }
 
-const digest = (text: string): Uint8Array => crypto.createHash("sha256").update(text, "utf8").digest()
-
-/** Whether there is exactly one `state` and it is the expected one; takes the same time wherever they differ. */
+/** Whether there is exactly one `state` and it is the expected one, compared in constant time. */
 export const hasState = (parameters: CallbackParameters, expected: Redacted.Redacted<string>): boolean => {
   const states = parameters.filter(([name]) => name === "state").map(([, value]) => value)
   const [state] = states
   return (
-    states.length === 1 &&
-    state !== undefined &&
-    crypto.timingSafeEqual(digest(state), digest(Redacted.value(expected)))
+    states.length === 1 && state !== undefined && Text.equalsConstantTime(state, Redacted.value(expected))
   )
 }

@@ -1,0 +1,186 @@
+/**
+ * A signature engine on `node:crypto`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { JsonWebKey } from "effect-oauth/Jwk"
+import type { JwtAlgorithm } from "effect-oauth/JwtAlgorithm"
+import { KeyringError } from "effect-oauth/OAuthError"
+import { SignatureEngine } from "effect-oauth/SignatureEngine"
+import * as Crypto from "node:crypto"
+import type { Suite } from "./internal/cryptoKeys.js"
+import * as Keys from "./internal/cryptoKeys.js"
+import * as Scratch from "./internal/cryptoScratch.js"
+import * as Traffic from "./internal/cryptoTraffic.js"
+
+const refuse = (
+  operation: "prepareVerify" | "prepareSign" | "sign",
+  reason: "malformed" | "unsupported",
+  problem: string
+): KeyringError =>
+  new KeyringError({
+    operation: `SignatureEngine.${operation}`,
+    reason,
+    retriable: false,
+    message: `SignatureEngine.${operation}: ${problem}.`
+  })
+
+const orRefuse = (
+  operation: "prepareVerify" | "prepareSign",
+  algorithm: JwtAlgorithm,
+  key: Crypto.KeyObject | undefined
+): Effect.Effect<Crypto.KeyObject, KeyringError> =>
+  key === undefined
+    ? Effect.fail(refuse(operation, "malformed", `the key could not be imported for ${algorithm}`))
+    : Effect.succeed(key)
+
+const unsigned = (algorithm: JwtAlgorithm): KeyringError =>
+  refuse("sign", "unsupported", `this runtime could not sign with ${algorithm}`)
+
+/** RSA keys above this are as expensive to verify with as elliptic curves. */
+const cheapRsaBytes = 384
+
+const yes = Effect.succeed(true)
+const no = Effect.succeed(false)
+
+/**
+ * Makes an engine. Each counts what it has in flight by itself.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
+  const traffic = Traffic.make()
+  const scratch = Scratch.make()
+
+  const verifyHmac = (key: Crypto.KeyObject, digest: string, bytes: number): SignatureEngine.Verify => {
+    const length = Math.ceil((bytes * 4) / 3)
+    return (signingInput, signature) =>
+      Effect.suspend(() => {
+        if (signature.length !== length) return no
+        const expected = Crypto.createHmac(digest, key).update(scratch.text(signingInput)).digest()
+        const given = scratch.signature(signature)
+        return given.length === bytes && Crypto.timingSafeEqual(expected, given) ? yes : no
+      })
+  }
+
+  const verifyAsymmetric = (key: Crypto.KeyObject, suite: Suite): SignatureEngine.Verify => {
+    const bytes = Keys.signatureBytes(key, suite)
+    const length = Math.ceil((bytes * 4) / 3)
+    const { digest } = suite
+    const input = { key, ...suite.options }
+    const here = (signingInput: string, signature: string): boolean => {
+      try {
+        const given = scratch.signature(signature)
+        return given.length === bytes && Crypto.verify(digest, scratch.text(signingInput), input, given)
+      } catch {
+        return false
+      }
+    }
+    if (suite.family === "rsa" && bytes <= cheapRsaBytes) {
+      return (signingInput, signature) =>
+        Effect.sync(() => signature.length === length && here(signingInput, signature))
+    }
+    return (signingInput, signature) =>
+      signature.length !== length
+        ? no
+        : traffic.run({
+            here: () => here(signingInput, signature),
+            inPool: (done) =>
+              Crypto.verify(
+                digest,
+                Buffer.from(signingInput, "utf8"),
+                input,
+                Buffer.from(signature, "base64url"),
+                (error, valid) => done(error === null && valid)
+              )
+          })
+  }
+
+  const signHmac =
+    (key: Crypto.KeyObject, digest: string): SignatureEngine.Sign =>
+    (signingInput) =>
+      Effect.sync(() => Crypto.createHmac(digest, key).update(scratch.text(signingInput)).digest("base64url"))
+
+  const signAsymmetric = (
+    key: Crypto.KeyObject,
+    suite: Suite,
+    algorithm: JwtAlgorithm
+  ): SignatureEngine.Sign => {
+    const { digest } = suite
+    const input = { key, ...suite.options }
+    const here = (signingInput: string): string | undefined => {
+      try {
+        return Crypto.sign(digest, scratch.text(signingInput), input).toString("base64url")
+      } catch {
+        return undefined
+      }
+    }
+    return (signingInput) =>
+      Effect.flatMap(
+        traffic.run({
+          here: () => here(signingInput),
+          inPool: (done) =>
+            Crypto.sign(digest, Buffer.from(signingInput, "utf8"), input, (error, signature) =>
+              done(error === null ? signature.toString("base64url") : undefined)
+            )
+        }),
+        (signature) =>
+          signature === undefined ? Effect.fail(unsigned(algorithm)) : Effect.succeed(signature)
+      )
+  }
+
+  const prepareVerify = (jwk: JsonWebKey, algorithm: JwtAlgorithm) =>
+    Effect.suspend(() => {
+      const suite = Keys.suites[algorithm]
+      const { digest } = suite
+      return suite.family === "hmac" && digest !== undefined
+        ? Effect.map(orRefuse("prepareVerify", algorithm, Keys.secretKey(jwk)), (key) =>
+            verifyHmac(key, digest, suite.bytes)
+          )
+        : Effect.map(orRefuse("prepareVerify", algorithm, Keys.publicKey(jwk, suite)), (key) =>
+            verifyAsymmetric(key, suite)
+          )
+    })
+
+  const prepareSign = (jwk: JsonWebKey, algorithm: JwtAlgorithm) =>
+    Effect.suspend(() => {
+      const suite = Keys.suites[algorithm]
+      const { digest } = suite
+      return suite.family === "hmac" && digest !== undefined
+        ? Effect.map(orRefuse("prepareSign", algorithm, Keys.secretKey(jwk)), (key) => signHmac(key, digest))
+        : Effect.map(orRefuse("prepareSign", algorithm, Keys.privateKey(jwk, suite)), (key) =>
+            signAsymmetric(key, suite, algorithm)
+          )
+    })
+
+  return { prepareVerify, prepareSign }
+})
+
+/**
+ * Puts `node:crypto` in the place of WebCrypto, for the verifiers, signers and
+ * keyrings that this layer is provided to.
+ *
+ * The same signatures are made and accepted, to the byte. What is cheap (HMAC,
+ * checking RSA up to 3072 bits) is done at once on the calling thread, without
+ * the round trip of a promise. What is expensive (elliptic curves, signing with
+ * RSA) is done at once while it is alone, and in libuv's thread pool when
+ * several fibers ask at the same time, so that many at once use all cores and
+ * leave the main thread to the program. The caller need not choose.
+ *
+ * Has ES256K (RFC 8812), which WebCrypto does not; a profile must still accept it.
+ *
+ * @example
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as JwtVerifier from "effect-oauth/JwtVerifier"
+ * import * as NodeCryptoEngine from "effect-oauth-node/NodeCryptoEngine"
+ *
+ * const VerifierLive = JwtVerifier.layer.pipe(Layer.provide(NodeCryptoEngine.layer))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<never> = Layer.effect(SignatureEngine, make)
