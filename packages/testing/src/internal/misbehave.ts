@@ -121,7 +121,13 @@ const gzip = (all: Uint8Array): Effect.Effect<Uint8Array> =>
 const firstHalf = (all: Uint8Array): Stream.Stream<Uint8Array> =>
   Stream.succeed(all.subarray(0, Math.ceil(all.length / 2)))
 
-const chunk = new Uint8Array(8192).fill(0x20)
+const chunk = new Uint8Array(65_536).fill(0x20)
+
+/** As from a socket: each chunk in a turn of the event loop, so that whoever reads can still be interrupted. */
+const nextTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), 0)
+  return Effect.sync(() => clearTimeout(timer))
+})
 
 /** The whole answer, bent by one misbehaviour. */
 const bend = (reply: Reply.Reply, one: Misbehaviour): Answer => {
@@ -161,10 +167,7 @@ const bend = (reply: Reply.Reply, one: Misbehaviour): Answer => {
     case "EndlessBody":
       return Effect.succeed(
         withStream(reply, (all) =>
-          Stream.concat(
-            Stream.succeed(all.subarray(0, -1)),
-            Stream.repeatEffect(Effect.as(Effect.yieldNow(), chunk))
-          )
+          Stream.concat(Stream.succeed(all.subarray(0, -1)), Stream.repeatEffect(Effect.as(nextTurn, chunk)))
         )
       )
     case "SlowBody":
