@@ -62,8 +62,8 @@ const publicMembers = ["kty", "kid", "alg", "use", "key_ops", "crv", "x", "y", "
 
 /**
  * The public half of a key: the members that describe it and nothing else.
- * `key_ops` of a private key becomes what the public key may do. A secret
- * (`oct`) keeps only its names.
+ * `key_ops` of a key that may sign becomes what its public half may do. A
+ * secret (`oct`) keeps only its names.
  *
  * @since 0.1.0
  * @category conversions
@@ -73,7 +73,11 @@ export const toPublic = (jwk: JsonWebKey): JsonWebKey => {
   for (const member of publicMembers) {
     if (jwk[member] !== undefined) out[member] = jwk[member]
   }
-  return { ...out, kty: jwk.kty, ...(jwk.key_ops === undefined ? {} : { key_ops: ["verify"] }) }
+  return {
+    ...out,
+    kty: jwk.kty,
+    ...(isPrivate(jwk) && jwk.key_ops?.includes("sign") === true ? { key_ops: ["verify"] } : {})
+  }
 }
 
 /**
