@@ -2,5 +2,6 @@
 export * as Browser from "./Browser.js"
 export * as LoginPrompt from "./LoginPrompt.js"
 export * as LoopbackCallback from "./LoopbackCallback.js"
+export * as NodeCryptoEngine from "./NodeCryptoEngine.js"
 export * as NodeLogin from "./NodeLogin.js"
 export * as PkceLogin from "./PkceLogin.js"
