@@ -79,8 +79,7 @@ export declare namespace Authorization {
    * @since 0.1.0
    * @category models
    */
-  export type Response =
-    string | URL | URLSearchParams | ReadonlyArray<readonly [name: string, value: string]>
+  export type Response = AuthorizationResponse.Response
 
   /**
    * @since 0.1.0
@@ -173,6 +172,8 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
         set("prompt", request.prompt)
         set("login_hint", request.loginHint)
         set("max_age", Option.getOrUndefined(Option.map(maxAge, String)))
+        // RFC 9449 section 10: the code is good only with a proof by this key.
+        set("dpop_jkt", client.dpop?.thumbprint)
         set("acr_values", request.acrValues?.join(" "))
         for (const [name, value] of extra) set(name, value)
         url.searchParams.delete("resource")
@@ -266,6 +267,7 @@ const reservedParameters: ReadonlySet<string> = new Set([
   "login_hint",
   "max_age",
   "acr_values",
+  "dpop_jkt",
   "client_secret",
   "client_assertion",
   "client_assertion_type",

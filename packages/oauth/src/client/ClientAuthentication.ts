@@ -33,6 +33,8 @@ export interface Credentials {
   /** The `Authorization` header, where the method uses one. */
   readonly authorization?: Redacted.Redacted<string> | undefined
   readonly parameters: ReadonlyArray<Parameter>
+  /** What else is secret in them: a server may send it back in an error, where it must not stay. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted<string>> | undefined
 }
 
 /**
@@ -96,7 +98,8 @@ export const clientSecretBasic = (secret: Redacted.Redacted<string>): ClientAuth
       authorization: Redacted.make(
         `Basic ${Encoding.encodeBase64(`${formEncode(clientId)}:${formEncode(Redacted.value(secret))}`)}`
       ),
-      parameters: []
+      parameters: [],
+      secrets: [secret]
     }))
 })
 

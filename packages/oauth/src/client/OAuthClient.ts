@@ -22,6 +22,7 @@ import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
 import * as ClientAuthenticationMethods from "./ClientAuthentication.js"
+import type { Dpop } from "./Dpop.js"
 import { list } from "./internal/list.js"
 
 /**
@@ -72,6 +73,8 @@ export declare namespace OAuthClient {
     ) => Effect.Effect<Credentials, MetadataError | AuthenticationError>
     /** The server's own keys: those of its `jwks_uri`. */
     readonly serverKeys: Keyring
+    /** The key that its tokens are bound to, where they are. */
+    readonly dpop: Dpop | undefined
     readonly wire: Wire.Wire
   }
 
@@ -89,6 +92,10 @@ export declare namespace OAuthClient {
     readonly redirectUri?: string | ReadonlyArray<string> | undefined
     /** The server's metadata, where it is known: then none is fetched. */
     readonly metadata?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
+    /** Bind tokens to a key (RFC 9449): what `Dpop.make` makes. */
+    readonly dpop?: Dpop | undefined
+    /** How the server's keys are kept; `sameOrigin` is the stricter policy on where they may be. */
+    readonly serverKeys?: Partial<RemoteJwks.Policy> | undefined
     /** Where else to look for the metadata. */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
   }
@@ -110,7 +117,7 @@ export const make = <R = never>(
     const rules = { allowInsecure: wire.limits.allowInsecure }
     const issuer = yield* Issuer.validate("OAuthClient.make", options.issuer, rules)
     const redirectUris = list(options.redirectUri)
-    yield* Effect.forEach(redirectUris, checkRedirectUri, { discard: true })
+    yield* Effect.forEach(redirectUris, (uri) => checkRedirectUri(uri, rules), { discard: true })
 
     const discovered = yield* SingleFlight.make(
       options.metadata === undefined
@@ -143,6 +150,7 @@ export const make = <R = never>(
         jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
         wire
       }),
+      dpop: options.dpop,
       wire
     }
   })
@@ -183,8 +191,8 @@ export const layerConfig = <R = never>(
 ): Layer.Layer<OAuthClient, DiscoveryError | ConfigError, R | HttpClient.HttpClient> =>
   Layer.scoped(OAuthClient, Effect.flatMap(config, make))
 
-const checkRedirectUri = (uri: string): Effect.Effect<void, DiscoveryError> => {
-  const problem = Endpoint.redirectUriProblem(uri)
+const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<void, DiscoveryError> => {
+  const problem = Endpoint.redirectUriProblem(uri, rules)
   return problem._tag === "None"
     ? Effect.void
     : Effect.fail(

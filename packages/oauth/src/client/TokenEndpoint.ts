@@ -101,13 +101,13 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
         const parameters: Array<Parameter> = [["grant_type", grant.grantType], ...grant.parameters]
         if (grant.scope !== undefined && grant.scope.length > 0)
           parameters.push(["scope", Scope.format(grant.scope)])
-        const { response, secrets } = yield* FormRequest.send(
-          client,
+        const { response, secrets } = yield* FormRequest.send(client, {
           operation,
-          "token_endpoint",
+          endpoint: "token_endpoint",
           parameters,
-          grant.extra
-        )
+          extra: grant.extra,
+          dpop: true
+        })
         const body = yield* FormRequest.object(operation, response, secrets)
         if (response.status !== 200) {
           return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
@@ -124,6 +124,8 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
         ) {
           return yield* notApplicable(operation)
         }
+        if (tokens.tokenType === "Bearer" && client.dpop?.allowBearer === false)
+          return yield* notBound(operation)
         return tokens
       }).pipe(Telemetry.measureTokenRequest(grant.grantType))
   })
@@ -145,4 +147,13 @@ const notApplicable = (operation: string): ProtocolViolation =>
     member: "token_type",
     rule: "RFC 8693 section 2.2.1: N_A is for a token exchange only",
     message: `${operation}: the server answered with token_type N_A, which only a token exchange may (RFC 8693 section 2.2.1).`
+  })
+
+const notBound = (operation: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "mismatch",
+    member: "token_type",
+    rule: "RFC 9449 section 5: the token for a proof is of type DPoP",
+    message: `${operation}: the server issued a Bearer token although a DPoP proof was sent, and whoever steals it can use it. Accept that with Dpop.make({ allowBearer: true }), or leave dpop out.`
   })

@@ -60,7 +60,10 @@ const transient: ReadonlySet<string> = new Set(["temporarily_unavailable", "serv
 
 const hints: ReadonlyMap<string, string> = new Map([
   ["invalid_client", "check the client id, its credentials and its authentication method"],
-  ["invalid_grant", "the code, refresh token or assertion is used up, expired, revoked or meant for another client"],
+  [
+    "invalid_grant",
+    "the code, refresh token or assertion is used up, expired, revoked or meant for another client"
+  ],
   ["unauthorized_client", "this client may not use this grant: change its registration"],
   ["unsupported_grant_type", "the server does not offer this grant"],
   ["invalid_scope", "ask for other scopes"],

@@ -36,7 +36,15 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
   "TransportError",
   {
     ...common,
-    reason: Schema.Literal("unreachable", "timeout", "too_large", "redirect", "status", "content", "forbidden_url"),
+    reason: Schema.Literal(
+      "unreachable",
+      "timeout",
+      "too_large",
+      "redirect",
+      "status",
+      "content",
+      "forbidden_url"
+    ),
     /** Origin and path of the request; never its query. */
     url: Schema.String,
     status: Schema.optional(Schema.Number),
@@ -55,22 +63,21 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
  * @since 0.1.0
  * @category errors
  */
-export class OAuthResponseError extends Schema.TaggedError<OAuthResponseError>("effect-oauth/OAuthResponseError")(
-  "OAuthResponseError",
-  {
-    ...common,
-    /** The server's code, as a `reason` to match on. */
-    reason: Schema.String,
-    error: Schema.String,
-    description: Schema.optional(Schema.String),
-    uri: Schema.optional(Schema.String),
-    status: Schema.Number,
-    /** `Retry-After` in seconds, where the server sent one. */
-    retryAfter: Schema.optional(Schema.Number),
-    /** `temporarily_unavailable`, `slow_down`, 429 and 5xx. */
-    retriable: Schema.Boolean
-  }
-) {}
+export class OAuthResponseError extends Schema.TaggedError<OAuthResponseError>(
+  "effect-oauth/OAuthResponseError"
+)("OAuthResponseError", {
+  ...common,
+  /** The server's code, as a `reason` to match on. */
+  reason: Schema.String,
+  error: Schema.String,
+  description: Schema.optional(Schema.String),
+  uri: Schema.optional(Schema.String),
+  status: Schema.Number,
+  /** `Retry-After` in seconds, where the server sent one. */
+  retryAfter: Schema.optional(Schema.Number),
+  /** `temporarily_unavailable`, `slow_down`, 429 and 5xx. */
+  retriable: Schema.Boolean
+}) {}
 
 /**
  * A response that breaks its specification; names the member and the rule.
@@ -78,17 +85,16 @@ export class OAuthResponseError extends Schema.TaggedError<OAuthResponseError>("
  * @since 0.1.0
  * @category errors
  */
-export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>("effect-oauth/ProtocolViolation")(
-  "ProtocolViolation",
-  {
-    ...common,
-    reason: Schema.Literal("missing", "type", "value", "unsupported", "mismatch", "duplicate"),
-    /** The member that breaks the rule, such as `token_type`. */
-    member: Schema.String,
-    /** The rule, with its source: `"RFC 6749 section 5.1: token_type is required"`. */
-    rule: Schema.String
-  }
-) {}
+export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>(
+  "effect-oauth/ProtocolViolation"
+)("ProtocolViolation", {
+  ...common,
+  reason: Schema.Literal("missing", "type", "value", "unsupported", "mismatch", "duplicate"),
+  /** The member that breaks the rule, such as `token_type`. */
+  member: Schema.String,
+  /** The rule, with its source: `"RFC 6749 section 5.1: token_type is required"`. */
+  rule: Schema.String
+}) {}
 
 /**
  * A server or a resource could not be found, or is not who it should be.
@@ -136,29 +142,28 @@ export class DiscoveryError extends Schema.TaggedError<DiscoveryError>("effect-o
  * @since 0.1.0
  * @category errors
  */
-export class AuthorizationError extends Schema.TaggedError<AuthorizationError>("effect-oauth/AuthorizationError")(
-  "AuthorizationError",
-  {
-    ...common,
-    reason: Schema.Literal(
-      "denied",
-      "server",
-      "state_mismatch",
-      "state_missing",
-      "issuer_mismatch",
-      "issuer_missing",
-      "duplicate",
-      "expired",
-      "replayed",
-      "malformed",
-      "reserved_parameter",
-      "invalid_request"
-    ),
-    /** The server's `error` code, where it sent one. */
-    error: Schema.optional(Schema.String),
-    description: Schema.optional(Schema.String)
-  }
-) {}
+export class AuthorizationError extends Schema.TaggedError<AuthorizationError>(
+  "effect-oauth/AuthorizationError"
+)("AuthorizationError", {
+  ...common,
+  reason: Schema.Literal(
+    "denied",
+    "server",
+    "state_mismatch",
+    "state_missing",
+    "issuer_mismatch",
+    "issuer_missing",
+    "duplicate",
+    "expired",
+    "replayed",
+    "malformed",
+    "reserved_parameter",
+    "invalid_request"
+  ),
+  /** The server's `error` code, where it sent one. */
+  error: Schema.optional(Schema.String),
+  description: Schema.optional(Schema.String)
+}) {}
 
 /**
  * A key could not be had. Never says that a token is bad: an outage of a key
@@ -167,15 +172,18 @@ export class AuthorizationError extends Schema.TaggedError<AuthorizationError>("
  * @since 0.1.0
  * @category errors
  */
-export class KeyringError extends Schema.TaggedError<KeyringError>("effect-oauth/KeyringError")("KeyringError", {
-  ...common,
-  reason: Schema.Literal("not_found", "ambiguous", "unavailable", "malformed", "forbidden", "unsupported"),
-  issuer: Schema.optional(Schema.String),
-  kid: Schema.optional(Schema.String),
-  /** `Retry-After` in seconds, where the key server sent one. */
-  retryAfter: Schema.optional(Schema.Number),
-  retriable: Schema.Boolean
-}) {}
+export class KeyringError extends Schema.TaggedError<KeyringError>("effect-oauth/KeyringError")(
+  "KeyringError",
+  {
+    ...common,
+    reason: Schema.Literal("not_found", "ambiguous", "unavailable", "malformed", "forbidden", "unsupported"),
+    issuer: Schema.optional(Schema.String),
+    kid: Schema.optional(Schema.String),
+    /** `Retry-After` in seconds, where the key server sent one. */
+    retryAfter: Schema.optional(Schema.Number),
+    retriable: Schema.Boolean
+  }
+) {}
 
 /**
  * A token that is refused; `reason` is the check that failed.
@@ -224,7 +232,14 @@ export class JwtError extends Schema.TaggedError<JwtError>("effect-oauth/JwtErro
  */
 export class LoginError extends Schema.TaggedError<LoginError>("effect-oauth/LoginError")("LoginError", {
   ...common,
-  reason: Schema.Literal("cancelled", "timed_out", "port_in_use", "listen_failed", "no_browser", "pasted_invalid")
+  reason: Schema.Literal(
+    "cancelled",
+    "timed_out",
+    "port_in_use",
+    "listen_failed",
+    "no_browser",
+    "pasted_invalid"
+  )
 }) {}
 
 /**

@@ -95,7 +95,9 @@ export const decode = (
 
     const details = body["authorization_details"] ?? undefined
     if (details !== undefined && !Array.isArray(details)) {
-      return yield* Either.left(violation("authorization_details", "type", "authorization_details must be an array"))
+      return yield* Either.left(
+        violation("authorization_details", "type", "authorization_details must be an array")
+      )
     }
 
     return new TokenSet(
@@ -104,7 +106,10 @@ export const decode = (
         accessToken,
         tokenType,
         expiresAt: Option.map(expiresAt, DateTime.toUtc),
-        scope: Option.match(yield* text("scope"), { onNone: () => context.requestedScope, onSome: Scope.parse }),
+        scope: Option.match(yield* text("scope"), {
+          onNone: () => context.requestedScope,
+          onSome: Scope.parse
+        }),
         refreshToken: yield* secret("refresh_token"),
         idToken: yield* secret("id_token"),
         issuedTokenType: yield* text("issued_token_type"),

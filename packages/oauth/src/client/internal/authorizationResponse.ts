@@ -2,8 +2,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { AuthorizationError } from "../../protocol/OAuthError.js"
 import * as Text from "../../protocol/Text.js"
-import type { Authorization } from "../Authorization.js"
 import type { AuthorizationTransaction } from "../AuthorizationTransaction.js"
+
+/** The URL that the browser came back to, its query or posted form as text, or pairs. */
+export type Response = string | URL | URLSearchParams | ReadonlyArray<readonly [name: string, value: string]>
 
 /** The parameters of a response, each at most once. */
 export type Parameters = ReadonlyMap<string, string>
@@ -14,7 +16,7 @@ const maxValueLength = 16_384
 /** Reads the parameters, and refuses any that comes twice (RFC 6749 section 3.1). */
 export const read = (
   operation: string,
-  response: Authorization.Response
+  response: Response
 ): Effect.Effect<Parameters, AuthorizationError> => {
   const parameters = new Map<string, string>()
   for (const [name, value] of pairs(response)) {
@@ -99,7 +101,7 @@ const serverError = (
   })
 }
 
-const pairs = (response: Authorization.Response): Iterable<readonly [string, string]> => {
+const pairs = (response: Response): Iterable<readonly [string, string]> => {
   if (response instanceof URL) return response.searchParams
   if (typeof response !== "string") return response
   return URL.canParse(response) ? new URL(response).searchParams : new URLSearchParams(response)

@@ -11,45 +11,80 @@ import type { OAuthResponseError, TransportError } from "../../protocol/OAuthErr
 import type { AuthenticationError, Parameter } from "../ClientAuthentication.js"
 import type { OAuthClient } from "../OAuthClient.js"
 
-/** Posts a form to an endpoint of the client's server, authenticated as the client. */
+/** A form for an endpoint of the client's server. */
+export interface FormRequest {
+  readonly operation: string
+  readonly endpoint: EndpointName
+  readonly parameters: ReadonlyArray<Parameter>
+  /** The caller's own parameters, none of which the flow or the client sets. */
+  readonly extra?: Readonly<Record<string, string>> | undefined
+  /** Whether a client that binds its tokens to a key proves it here (RFC 9449 section 5). */
+  readonly dpop?: boolean | undefined
+}
+
+/** What came back, and what was sent in confidence and may not come out again. */
+export interface Answer {
+  readonly response: Wire.WireResponse
+  readonly secrets: ReadonlyArray<string>
+}
+
+/** Posts a form, authenticated as the client. */
 export const send = (
   client: OAuthClient.Service,
-  operation: string,
-  endpointName: EndpointName,
-  parameters: ReadonlyArray<Parameter>,
-  extra: Readonly<Record<string, string>> = {}
-): Effect.Effect<
-  { readonly response: Wire.WireResponse; readonly secrets: ReadonlyArray<string> },
-  OAuthClient.MetadataError | AuthenticationError
-> =>
+  form: FormRequest
+): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
   Effect.gen(function* () {
-    const endpoint = yield* client.endpoint(operation, endpointName)
+    const endpoint = yield* client.endpoint(form.operation, form.endpoint)
+    const once = sendOnce(client, form, endpoint)
+    const { dpop } = client
+    if (dpop === undefined || form.dpop !== true) return yield* once
+    const answer = yield* once
+    const learned = yield* dpop.learn(endpoint, answer.response.headers)
+    // RFC 9449 section 8: the request was not looked at, and is made anew with the nonce, one time.
+    return learned && wantsNonce(answer.response) ? yield* once : answer
+  })
+
+const sendOnce = (
+  client: OAuthClient.Service,
+  form: FormRequest,
+  endpoint: string
+): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
+  Effect.gen(function* () {
+    const { extra = {}, operation } = form
     const credentials = yield* client.authenticate(operation, endpoint)
-    const own = [...parameters, ...credentials.parameters]
+    const own = [...form.parameters, ...credentials.parameters]
     const reserved = Object.keys(extra).find(
       (name) => reservedNames.has(name) || own.some(([set]) => set === name)
     )
     if (reserved !== undefined) return yield* reservedParameter(operation, reserved)
 
-    const form = new URLSearchParams()
-    const secrets: Array<string> = []
+    const body = new URLSearchParams()
+    const secrets = (credentials.secrets ?? []).map(Redacted.value)
     for (const [name, value] of own) {
       if (Redacted.isRedacted(value)) secrets.push(Redacted.value(value))
-      form.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
+      body.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
     }
-    for (const [name, value] of Object.entries(extra)) form.append(name, value)
+    for (const [name, value] of Object.entries(extra)) body.append(name, value)
 
     let request = HttpClientRequest.post(endpoint).pipe(
       HttpClientRequest.setHeader("accept", "application/json"),
-      HttpClientRequest.bodyText(form.toString(), "application/x-www-form-urlencoded")
+      HttpClientRequest.bodyText(body.toString(), "application/x-www-form-urlencoded")
     )
     if (credentials.authorization !== undefined) {
       const authorization = Redacted.value(credentials.authorization)
       secrets.push(authorization)
       request = HttpClientRequest.setHeader(request, "authorization", authorization)
     }
+    if (client.dpop !== undefined && form.dpop === true) {
+      const proof = yield* client.dpop.proof("POST", endpoint)
+      request = HttpClientRequest.setHeader(request, "dpop", Redacted.value(proof))
+    }
     return { response: yield* client.wire.send(operation, request), secrets }
   })
+
+const wantsNonce = (response: Wire.WireResponse): boolean =>
+  (response.status === 400 || response.status === 401) &&
+  new TextDecoder().decode(response.body).includes('"use_dpop_nonce"')
 
 /**
  * The JSON object of a response. The server's own error comes first, whatever

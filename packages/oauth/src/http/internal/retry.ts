@@ -29,12 +29,15 @@ export const withRetries = <A>(
     )
   })
 
+const longest = 999_999_999
+
 /** A `Retry-After` value in seconds from now. */
 export const parseRetryAfter = (value: string | undefined): Effect.Effect<number | undefined> => {
   const text = value?.trim()
   if (text === undefined) return Effect.succeed(undefined)
-  if (/^[0-9]{1,9}$/.test(text)) return Effect.succeed(Number(text))
-  const date = Date.parse(text)
+  if (/^[0-9]+$/.test(text)) return Effect.succeed(Math.min(Number(text), longest))
+  // Of a date only the form of RFC 9110 section 5.6.7, since Date.parse makes a date of "-5" too.
+  const date = /^[A-Z][a-z]+, .* GMT$/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(date)) return Effect.succeed(undefined)
   return Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, Math.ceil((date - now) / 1000)))
 }
