@@ -6,6 +6,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeLogin from "effect-oauth-node/NodeLogin"
 import * as PkceLogin from "effect-oauth-node/PkceLogin"
+import * as Scope from "effect-oauth/Scope"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -34,17 +35,23 @@ const login = Effect.gen(function* () {
     yield* Console.error(usage)
     return yield* Effect.sync(() => (process.exitCode = 2))
   }
+  const scope = values.scope.split(" ").filter((token) => token !== "")
   const { idToken, tokens } = yield* PkceLogin.login({
     issuer,
     clientId,
-    scope: values.scope.split(" "),
+    scope,
+    // OpenID Connect Core section 11: a server ignores offline_access without the person's consent.
+    prompt: scope.includes("offline_access") ? "consent" : undefined,
     openBrowser: !values["no-browser"],
     callback: values.port === undefined ? undefined : { port: Number(values.port) }
   })
   yield* Console.log(
     `person     ${Option.match(idToken, { onNone: () => "not told (scope openid was not asked for)", onSome: ({ claims }) => claims.sub })}`
   )
-  yield* Console.log(`scope      ${tokens.scope.join(" ")}`)
+  const missing = Scope.missing(scope, tokens.scope)
+  yield* Console.log(
+    `scope      ${tokens.scope.join(" ")}${missing.length === 0 ? "" : ` (not granted: ${missing.join(" ")})`}`
+  )
   yield* Console.log(`access     ${mask(tokens.accessToken)}`)
   yield* Console.log(
     `refresh    ${tokens.refreshToken.pipe(
