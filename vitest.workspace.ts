@@ -22,14 +22,14 @@ const project = (
   }
 })
 
-const unit = (name: string) => project(name, [`packages/${name}/test/**/*.test.ts`], 0, 5_000)
+const unit = (name: string) => project(name, [`packages/${name}/test/**/*.test.ts`], 0, 20_000)
 
 const projects: Array<TestProjectInlineConfiguration> = [
   unit("oauth"),
   unit("testing"),
   unit("node"),
   // the flows against real authorization servers on loopback
-  project("servers", ["packages/*/test-servers/**/*.test.ts", "scratchpad/test/**/*.test.ts"], 1, 30_000),
+  project("servers", ["packages/*/test-servers/**/*.test.ts", "scratchpad/test/**/*.test.ts"], 1, 60_000),
   // a login in a headless Chromium
   project("browser", ["packages/*/test-browser/**/*.test.ts"], 2, 60_000)
 ]
