@@ -192,10 +192,15 @@ export const make = (given: Options, scope: Scope.Scope): RemoteJwks => {
 
   const serveStale = (set: KeySet, header: JwtHeader): Lookup => lookUp(set, header, () => unknowable)
 
+  /**
+   * Keys past their time. The first fetch is waited for, with patience; once one
+   * has failed, those at hand serve while the next is under way.
+   */
   const old = (set: KeySet, header: JwtHeader, now: number): Lookup => {
     if (isBackingOff(now)) return serveStale(set, header)
     return Effect.flatMap(fly, (own) => {
-      const left = own.began + millis.patience - now
+      const serves = failure !== undefined && set.index.find(header) !== "not_found"
+      const left = serves ? 0 : own.began + millis.patience - now
       if (left <= 0) return serveStale(set, header)
       return Effect.flatMap(Effect.timeoutOption(Effect.exit(Deferred.await(own.landed)), left), (waited) =>
         Option.isSome(waited) && Exit.isSuccess(waited.value)
