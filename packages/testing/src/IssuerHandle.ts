@@ -7,10 +7,9 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { JSONWebKeySet } from "jose"
 import type { Misbehaviour } from "./Misbehaviour.js"
 import type { Endpoint, RecordedRequest } from "./RecordedRequest.js"
-import type { TestClient } from "./TestClient.js"
+import type { KeySet, TestClient } from "./TestClient.js"
 import type { ConnectionBroken, NoCallback } from "./TestIssuerError.js"
 import type { AccessTokenOptions, IdTokenOptions } from "./TestToken.js"
 import type { Decision, TestUser } from "./TestUser.js"
@@ -30,6 +29,22 @@ export interface IssuerUrls {
   readonly revocation: string
   readonly device_authorization: string
   readonly verification: string
+}
+
+/**
+ * The public keys of an issuer, as its JWKS document shows them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PublishedKeys {
+  readonly keys: Array<{
+    readonly kty: string
+    readonly kid: string
+    readonly alg: string
+    readonly use: string
+    readonly [member: string]: unknown
+  }>
 }
 
 /**
@@ -56,7 +71,7 @@ export interface IssuerHandle {
   /** Registers a client, or replaces the one with this id. */
   readonly addClient: (client: TestClient) => Effect.Effect<void>
   /** Accepts assertions and subject tokens of another issuer. */
-  readonly trust: (issuer: string, jwks: JSONWebKeySet) => Effect.Effect<void>
+  readonly trust: (issuer: string, jwks: KeySet) => Effect.Effect<void>
 
   /** What people decide from now on. At first: consent of the first user. */
   readonly decide: (decision: Decision) => Effect.Effect<void>
@@ -74,7 +89,7 @@ export interface IssuerHandle {
   /** Signs with a new key from now on; with `overlap` the old ones stay published. Default: no overlap. */
   readonly rotateKeys: (options?: { readonly overlap?: boolean }) => Effect.Effect<void>
   /** The keys that are published. */
-  readonly jwks: Effect.Effect<JSONWebKeySet>
+  readonly jwks: Effect.Effect<PublishedKeys>
   /** How many seconds the clock of the issuer is ahead of `Clock`; negative for behind. */
   readonly setSkew: (seconds: number) => Effect.Effect<void>
 

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type * as Redacted from "effect/Redacted"
-import type { JSONWebKeySet } from "jose"
 
 /**
  * How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -13,6 +12,17 @@ import type { JSONWebKeySet } from "jose"
  * @category models
  */
 export type AuthenticationMethod = "none" | "client_secret_basic" | "client_secret_post" | "private_key_jwt"
+
+/**
+ * Public keys as a JWK set (RFC 7517), from whichever library: the toolkit's
+ * `Keyring.jwks` fits, and so does what jose exports.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface KeySet {
+  readonly keys: ReadonlyArray<object>
+}
 
 /**
  * A registered client.
@@ -26,7 +36,7 @@ export interface TestClient {
   readonly clientId: string
   readonly secret?: string | Redacted.Redacted<string>
   /** The public keys its client assertions are verified with (RFC 7523). */
-  readonly jwks?: JSONWebKeySet
+  readonly jwks?: KeySet
   /**
    * The only method accepted. Without it: `private_key_jwt` where there are
    * keys, basic or post where there is a secret, otherwise `none`.

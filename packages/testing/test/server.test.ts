@@ -79,7 +79,8 @@ describe("keys", () => {
           (yield* Effect.either(H.verify(yield* issuer.mintAccessToken({ key: "unpublished" }))))._tag ===
             "Left"
         )
-      }).pipe(Effect.provide(TestIssuer.layer({ algorithm })))
+      }).pipe(Effect.provide(TestIssuer.layer({ algorithm }))),
+    30_000
   )
 })
 

@@ -1,12 +1,14 @@
 /** The issuer's keys, made and used with jose and nothing of the toolkit. */
 import * as Effect from "effect/Effect"
 import * as jose from "jose"
+import type { PublishedKeys } from "../IssuerHandle.js"
+import type { KeySet } from "../TestClient.js"
 
 export interface IssuerKey {
   readonly kid: string
   readonly algorithm: string
   readonly privateKey: jose.CryptoKey
-  readonly publicJwk: jose.JWK
+  readonly publicJwk: PublishedKeys["keys"][number]
 }
 
 /** A new key pair. */
@@ -18,14 +20,19 @@ export const generate = (algorithm: string, kid: string): Effect.Effect<IssuerKe
       kid,
       algorithm,
       privateKey: pair.privateKey,
-      publicJwk: { ...publicJwk, kid, alg: algorithm, use: "sig" }
+      publicJwk: { ...publicJwk, kty: publicJwk.kty ?? "", kid, alg: algorithm, use: "sig" }
     }
   })
 
 /** The public halves. */
-export const jwks = (keys: ReadonlyArray<IssuerKey>): jose.JSONWebKeySet => ({
+export const jwks = (keys: ReadonlyArray<IssuerKey>): PublishedKeys => ({
   keys: keys.map((key) => key.publicJwk)
 })
+
+const isJwk = (key: object): key is jose.JWK => "kty" in key && typeof key.kty === "string"
+
+/** A JWK set as jose reads one; what is no key is left out. */
+export const toJose = (set: KeySet): jose.JSONWebKeySet => ({ keys: set.keys.filter(isJwk) })
 
 const segment = (value: unknown): string => jose.base64url.encode(JSON.stringify(value))
 

@@ -212,7 +212,7 @@ const toWeb = (reply: Reply.Reply): Effect.Effect<Response> =>
 /** An honest answer, bent by all that is scripted, in order. */
 export const apply = (
   endpoint: Endpoint,
-  request: Request,
+  request: () => Request,
   honest: Effect.Effect<Reply.Reply>,
   all: ReadonlyArray<Misbehaviour>
 ): Answer => {
@@ -222,7 +222,10 @@ export const apply = (
   return all.reduce<Answer>(
     (answer, one) =>
       one._tag === "Custom"
-        ? Effect.map(one.answer(request, Effect.flatMap(answer, toWeb)), Reply.fromResponse)
+        ? Effect.map(
+            Effect.suspend(() => one.answer(request(), Effect.flatMap(answer, toWeb))),
+            Reply.fromResponse
+          )
         : Effect.flatMap(answer, (reply) => bend(reply, one)),
     honest
   )

@@ -111,5 +111,5 @@ export const answer = (
       ...reply,
       headers: { date: new Date(now * 1000).toUTCString(), ...reply.headers }
     }))
-    return yield* Misbehave.apply(route.endpoint, webRequest(incoming), dated, misbehaviours)
+    return yield* Misbehave.apply(route.endpoint, () => webRequest(incoming), dated, misbehaviours)
   })

@@ -3,10 +3,9 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { JSONWebKeySet } from "jose"
 import type { Misbehaviour } from "../Misbehaviour.js"
 import type { Endpoint, RecordedRequest } from "../RecordedRequest.js"
-import type { TestClient } from "../TestClient.js"
+import type { KeySet, TestClient } from "../TestClient.js"
 import type { Decision, TestUser } from "../TestUser.js"
 import type { IssuerKey } from "./keys.js"
 import type { Json } from "./reply.js"
@@ -87,7 +86,7 @@ export interface State {
   readonly users: Map<string, TestUser>
   readonly clients: Map<string, TestClient>
   /** Issuers whose assertions and subject tokens are accepted. */
-  readonly trusted: Map<string, JSONWebKeySet>
+  readonly trusted: Map<string, KeySet>
   readonly codes: Map<string, CodeRecord>
   readonly refreshTokens: Map<string, RefreshRecord>
   readonly accessTokens: Map<string, AccessRecord>

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { randomText } from "effect-oauth/Entropy"
 import * as jose from "jose"
+import type { KeySet } from "../TestClient.js"
 import type { TokenOverrides } from "../TestToken.js"
 import * as Keys from "./keys.js"
 import * as Reply from "./reply.js"
@@ -157,7 +158,7 @@ export const inspect = (state: State, token: string): Effect.Effect<Option.Optio
 /** Verifies a JWT with jose: signature, `iss`, `exp` (required) and whatever else is named. */
 export const verify = (
   token: string,
-  jwks: jose.JSONWebKeySet,
+  jwks: KeySet,
   options: {
     readonly issuer: string
     readonly now: number
@@ -168,7 +169,7 @@ export const verify = (
 ): Effect.Effect<jose.JWTVerifyResult, Reply.Refusal> =>
   Effect.tryPromise({
     try: () =>
-      jose.jwtVerify(token, jose.createLocalJWKSet(jwks), {
+      jose.jwtVerify(token, jose.createLocalJWKSet(Keys.toJose(jwks)), {
         issuer: options.issuer,
         currentDate: new Date(options.now * 1000),
         requiredClaims: ["exp", ...(options.requiredClaims ?? [])],
