@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
+import * as Endpoint from "../protocol/Endpoint.js"
 import * as Entropy from "../protocol/Entropy.js"
 import { AuthorizationError } from "../protocol/OAuthError.js"
 import * as Pkce from "../protocol/Pkce.js"
@@ -52,7 +53,7 @@ export declare namespace Authorization {
     readonly responseMode?: "query" | "form_post" | undefined
     readonly prompt?: string | undefined
     readonly loginHint?: string | undefined
-    /** How old the person's login may be; `CodeExchange` checks `auth_time`. */
+    /** How old the person's login may be; `CodeExchange` checks `auth_time`. Needs the scope `openid`. */
     readonly maxAge?: Duration.DurationInput | undefined
     readonly acrValues?: ReadonlyArray<string> | undefined
     /** How long the person may take; 10 minutes. */
@@ -131,7 +132,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
     const begin: Authorization.Service["begin"] = (request = {}) =>
       Effect.gen(function* () {
         const operation = "Authorization.begin"
-        const redirectUri = yield* chooseRedirectUri(operation, client.redirectUris, request.redirectUri)
+        const redirectUri = yield* chooseRedirectUri(operation, client, request.redirectUri)
         const extra = Object.entries(request.parameters ?? {})
         const reserved = extra.find(([name]) => reservedParameters.has(name.toLowerCase()))
         if (reserved !== undefined) {
@@ -152,6 +153,13 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
         const pkce = yield* Pkce.generate
         const state = yield* Entropy.randomText(32)
         const nonce = scope.includes("openid") ? Option.some(yield* Entropy.randomText(32)) : Option.none()
+        if (request.maxAge !== undefined && !scope.includes("openid")) {
+          return yield* refused(
+            operation,
+            "invalid_request",
+            "a maximum age needs the scope openid, since only an ID token tells when the person logged in"
+          )
+        }
         const maxAge = Option.map(Option.fromNullable(request.maxAge), (age) =>
           Math.floor(Duration.toSeconds(age))
         )
@@ -284,7 +292,7 @@ const refused = (
 /** One of the registered redirect URIs; of a loopback one, the port is free (RFC 8252 section 7.3). */
 const chooseRedirectUri = (
   operation: string,
-  registered: ReadonlyArray<string>,
+  { redirectUris: registered, wire }: OAuthClient.OAuthClient.Service,
   wanted: string | undefined
 ): Effect.Effect<string, AuthorizationError> => {
   const [first] = registered
@@ -292,7 +300,13 @@ const chooseRedirectUri = (
   if (chosen === undefined) {
     return refused(operation, "invalid_request", "no redirect URI: give one to the request or to the client")
   }
-  return registered.length === 0 || registered.some((uri) => uri === chosen || sameButPort(uri, chosen))
+  if (registered.length === 0) {
+    return Option.match(Endpoint.redirectUriProblem(chosen, wire.limits), {
+      onNone: () => Effect.succeed(chosen),
+      onSome: (why) => refused(operation, "invalid_request", `the redirect URI may not be used: it ${why}`)
+    })
+  }
+  return registered.some((uri) => uri === chosen || sameButPort(uri, chosen))
     ? Effect.succeed(chosen)
     : refused(operation, "invalid_request", "the redirect URI is not one of the client's")
 }

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { AuthorizationError } from "../../protocol/OAuthError.js"
 import * as Text from "../../protocol/Text.js"
@@ -87,7 +88,9 @@ const serverError = (
   parameters: Parameters,
   transaction: AuthorizationTransaction
 ): Effect.Effect<never, AuthorizationError> => {
-  const secrets = [Redacted.value(transaction.state), Redacted.value(transaction.verifier)]
+  const secrets = [transaction.state, transaction.verifier, ...Option.toArray(transaction.nonce)].map(
+    Redacted.value
+  )
   const error = Text.sanitize(code, secrets)
   const description = parameters.get("error_description")
   const told = description === undefined ? undefined : Text.sanitize(description, secrets)
@@ -104,6 +107,8 @@ const serverError = (
 const pairs = (response: Response): Iterable<readonly [string, string]> => {
   if (response instanceof URL) return response.searchParams
   if (typeof response !== "string") return response
+  // The URL of a request as a server has it, without scheme and host.
+  if (response.startsWith("/")) return new URLSearchParams(response.replace(/^[^?]*|#.*$/gs, ""))
   return URL.canParse(response) ? new URL(response).searchParams : new URLSearchParams(response)
 }
 

@@ -54,7 +54,7 @@ const sendOnce = (
     const credentials = yield* client.authenticate(operation, endpoint)
     const own = [...form.parameters, ...credentials.parameters]
     const reserved = Object.keys(extra).find(
-      (name) => reservedNames.has(name) || own.some(([set]) => set === name)
+      (name) => reservedNames.has(name.toLowerCase()) || own.some(([set]) => set === name.toLowerCase())
     )
     if (reserved !== undefined) return yield* reservedParameter(operation, reserved)
 
