@@ -1,0 +1,117 @@
+/** Tasks are run in turn, a short stretch each, over and over: what disturbs one disturbs all. */
+import * as Clock from "./clock.js"
+
+export interface Task {
+  readonly name: string
+  /** Does it so many times, one after the other or however the task is meant. */
+  readonly run: (count: number) => Promise<void>
+}
+
+export interface Group {
+  readonly name: string
+  /** What the ratios are to: the first task. */
+  readonly tasks: readonly [Task, ...ReadonlyArray<Task>]
+  /**
+   * `wall` for what uses more threads than this one; `undisturbed` leaves out the time in which the system
+   * kept this thread waiting, as it does when other programs want the cores.
+   */
+  readonly clock: "wall" | "undisturbed"
+  /** The most that the ratio, or the microseconds, of a task should be. */
+  readonly goals?: Readonly<Record<string, Goal>>
+}
+
+export interface Goal {
+  readonly of: "ratio" | "micros" | "mainThread"
+  readonly most: number
+}
+
+export interface Measured {
+  readonly name: string
+  /** Medians: of the ratio to the first task within a round, and of the microseconds of one operation. */
+  readonly ratio: number
+  readonly micros: number
+  readonly mainThread: number
+  /** The first and third quartile of the ratio. */
+  readonly quartiles: readonly [number, number]
+  readonly goal?: Goal | undefined
+}
+
+export interface Result {
+  readonly name: string
+  readonly rounds: number
+  readonly tasks: ReadonlyArray<Measured>
+}
+
+export interface Settings {
+  readonly rounds: number
+  readonly sampleMillis: number
+  readonly warmUpMillis: number
+}
+
+const quantile = (values: ReadonlyArray<number>, q: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const at = (sorted.length - 1) * q
+  const [low, high] = [sorted[Math.floor(at)] ?? NaN, sorted[Math.ceil(at)] ?? NaN]
+  return low + (high - low) * (at - Math.floor(at))
+}
+
+const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
+
+interface Sample {
+  readonly micros: number
+  readonly mainThread: number
+}
+
+const sample = async (task: Task, count: number, clock: Group["clock"]): Promise<Sample> => {
+  const start = Clock.now()
+  await task.run(count)
+  const elapsed = Clock.since(start)
+  return { micros: elapsed[clock] / count, mainThread: elapsed.mainThread / count }
+}
+
+/** Warms a task up and finds how often it must be done for a sample to last. */
+const calibrate = async (task: Task, settings: Settings, clock: Group["clock"]): Promise<number> => {
+  const end = performance.now() + settings.warmUpMillis
+  let count = 64
+  let { micros } = await sample(task, count, clock)
+  while (performance.now() < end) {
+    count = Math.max(64, Math.min(count * 4, Math.round((settings.sampleMillis * 1000) / micros)))
+    micros = (await sample(task, count, clock)).micros
+  }
+  return Math.max(64, Math.round((settings.sampleMillis * 1000) / micros))
+}
+
+/** A different order in every round, each task being first as often as the others. */
+const rotated = <A>(values: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
+  const at = by % values.length
+  const turned = [...values.slice(at), ...values.slice(0, at)]
+  return Math.floor(by / values.length) % 2 === 0 ? turned : turned.reverse()
+}
+
+export const measure = async (group: Group, settings: Settings): Promise<Result> => {
+  const measured: Array<{ readonly task: Task; readonly count: number; readonly samples: Array<Sample> }> = []
+  for (const task of group.tasks) {
+    measured.push({ task, count: await calibrate(task, settings, group.clock), samples: [] })
+  }
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const { count, samples, task } of rotated(measured, round)) {
+      samples.push(await sample(task, count, group.clock))
+    }
+  }
+  const base = measured[0]?.samples ?? []
+  return {
+    name: group.name,
+    rounds: settings.rounds,
+    tasks: measured.map(({ samples, task }) => {
+      const ratios = samples.map(({ micros }, i) => micros / (base[i]?.micros ?? NaN))
+      return {
+        name: task.name,
+        ratio: median(ratios),
+        micros: median(samples.map(({ micros }) => micros)),
+        mainThread: median(samples.map(({ mainThread }) => mainThread)),
+        quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
+        goal: group.goals?.[task.name]
+      }
+    })
+  }
+}

@@ -1,0 +1,68 @@
+/** What is printed and written. */
+import * as os from "node:os"
+import type { Goal, Measured, Result } from "./harness.js"
+import type { Memory } from "./memory.js"
+
+export interface Report {
+  readonly date: string
+  readonly machine: {
+    readonly cores: number
+    readonly cpu: string
+    readonly node: string
+    readonly openssl: string
+    readonly load: number
+  }
+  readonly rounds: number
+  readonly results: ReadonlyArray<Result>
+  readonly memory?: Memory | undefined
+}
+
+export const machine = (): Report["machine"] => ({
+  cores: os.availableParallelism(),
+  cpu: os.cpus()[0]?.model.trim() ?? "unknown",
+  node: process.versions.node,
+  openssl: process.versions.openssl,
+  load: os.loadavg()[0] ?? 0
+})
+
+const number = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+
+const units: Readonly<Record<Goal["of"], string>> = {
+  ratio: "",
+  micros: " us",
+  mainThread: " us of the main thread"
+}
+
+const reached = ({ goal, ...measured }: Measured): string =>
+  goal === undefined
+    ? ""
+    : `${measured[goal.of] <= goal.most ? "yes" : "NO"}: ${number(measured[goal.of])} of ${number(goal.most)}${units[goal.of]}`
+
+const columns = ["", "ratio", "quartiles", "us", "main thread us", "goal"]
+
+/** A table in Markdown, aligned so that it reads in a terminal too. */
+export const table = (results: ReadonlyArray<Result>): string => {
+  const rows = results.flatMap(({ name, tasks }) => [
+    [`**${name}**`, "", "", "", "", ""],
+    ...tasks.map((task) => [
+      task.name,
+      number(task.ratio),
+      `${number(task.quartiles[0])}-${number(task.quartiles[1])}`,
+      number(task.micros),
+      number(task.mainThread),
+      reached(task)
+    ])
+  ])
+  const widths = columns.map((column, i) =>
+    Math.max(column.length, 3, ...rows.map((row) => (row[i] ?? "").length))
+  )
+  const line = (cells: ReadonlyArray<string>) =>
+    `| ${widths.map((width, i) => (i === 0 || i === 5 ? (cells[i] ?? "").padEnd(width) : (cells[i] ?? "").padStart(width))).join(" | ")} |`
+  const rule = `| ${widths.map((width, i) => (i === 0 || i === 5 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`
+  return [line(columns), rule, ...rows.map(line)].join("\n")
+}
+
+export const memoryLine = ({ external, heap, issuers, process }: Memory): string =>
+  `${issuers} issuers of two prepared keys: ${number(heap)} MB of heap (goal 30: ${heap <= 30 ? "yes" : "NO"}), ` +
+  `${number(external)} MB external, ${number(process)} MB of the process`
