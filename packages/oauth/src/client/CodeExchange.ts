@@ -11,12 +11,11 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
-import * as JwtVerifier from "../keys/JwtVerifier.js"
+import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { AuthorizationError, ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { AuthorizationCode } from "./AuthorizationTransaction.js"
-import * as IdToken from "./internal/idToken.js"
 import { makeOnce } from "./internal/once.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
@@ -51,7 +50,7 @@ export declare namespace CodeExchange {
   export interface Result {
     readonly tokens: TokenSet
     /** Who logged in: there where `openid` was asked for, and verified. */
-    readonly idToken: Option.Option<JwtVerifier.VerifiedJwt<IdTokenClaims>>
+    readonly idToken: Option.Option<VerifiedJwt<IdTokenClaims>>
   }
 
   /**
@@ -80,7 +79,6 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
   function* () {
     const client = yield* OAuthClient.OAuthClient
     const tokenEndpoint = yield* TokenEndpoint.make
-    const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
     const once = yield* makeOnce
     const operation = "CodeExchange.exchange"
 
@@ -115,7 +113,7 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
           })
           if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
           if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
-          const idToken = yield* IdToken.verify(client, verifier, tokens.idToken.value, {
+          const idToken = yield* client.verifyIdToken(tokens.idToken.value, {
             nonce: transaction.nonce.value,
             maxAge: Option.getOrUndefined(Option.map(transaction.maxAge, Duration.seconds)),
             accessToken: tokens.accessToken

@@ -9,21 +9,25 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import * as SingleFlight from "../http/SingleFlight.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
 import type { Keyring } from "../keys/Keyring.js"
-import * as RemoteJwks from "../keys/RemoteJwks.js"
+import type { IdTokenClaims } from "../keys/JwtProfile.js"
+import type { VerifiedJwt } from "../keys/JwtVerifier.js"
+import type { Policy } from "../keys/RemoteJwks.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import * as Issuer from "../protocol/Issuer.js"
-import { DiscoveryError } from "../protocol/OAuthError.js"
-import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import { DiscoveryError, KeyringError } from "../protocol/OAuthError.js"
+import type { JwtError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
 import * as ClientAuthenticationMethods from "./ClientAuthentication.js"
 import type { Dpop } from "./Dpop.js"
 import { list } from "./internal/list.js"
+import type { Expectation } from "./internal/serverTokens.js"
 
 /**
  * A client of one authorization server: its identity, its credential and the
@@ -73,6 +77,11 @@ export declare namespace OAuthClient {
     ) => Effect.Effect<Credentials, MetadataError | AuthenticationError>
     /** The server's own keys: those of its `jwks_uri`. */
     readonly serverKeys: Keyring
+    /** Verifies an ID token of the server for this client (OpenID Connect Core section 3.1.3.7). */
+    readonly verifyIdToken: (
+      idToken: Redacted.Redacted<string>,
+      expectation: Expectation
+    ) => Effect.Effect<VerifiedJwt<IdTokenClaims>, MetadataError | JwtError | KeyringError>
     /** The key that its tokens are bound to, where they are. */
     readonly dpop: Dpop | undefined
     readonly wire: Wire.Wire
@@ -95,7 +104,7 @@ export declare namespace OAuthClient {
     /** Bind tokens to a key (RFC 9449): what `Dpop.make` makes. */
     readonly dpop?: Dpop | undefined
     /** How the server's keys are kept; `sameOrigin` is the stricter policy on where they may be. */
-    readonly serverKeys?: Partial<RemoteJwks.Policy> | undefined
+    readonly serverKeys?: Partial<Policy> | undefined
     /** Where else to look for the metadata. */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
   }
@@ -132,6 +141,29 @@ export const make = <R = never>(
     const authentication: ClientAuthentication<R> = options.authentication ?? ClientAuthenticationMethods.none
     const context = yield* Effect.context<R>()
 
+    const scope = yield* Effect.scope
+    const { get: serverTokens } = yield* SingleFlight.make(
+      loadServerTokens.pipe(
+        Effect.flatMap(({ make }) =>
+          make({
+            ...options.serverKeys,
+            issuer,
+            clientId: options.clientId,
+            jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
+            wire
+          })
+        ),
+        Scope.extend(scope)
+      ),
+      Infinity
+    )
+    const serverKeys: Keyring = {
+      signingKey: (query) => Effect.flatMap(serverTokens, ({ keys }) => keys.signingKey(query)),
+      verificationKey: (asked, header) =>
+        Effect.flatMap(serverTokens, ({ keys }) => keys.verificationKey(asked, header)),
+      jwks: Effect.flatMap(serverTokens, ({ keys }) => keys.jwks)
+    }
+
     return {
       issuer,
       clientId: options.clientId,
@@ -145,11 +177,11 @@ export const make = <R = never>(
             context
           )
         ),
-      serverKeys: yield* RemoteJwks.make({
-        issuer,
-        jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
-        wire
-      }),
+      serverKeys,
+      verifyIdToken: (idToken, expectation) =>
+        Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
+          tokens.verifyIdToken(idToken, known, expectation)
+        ),
       dpop: options.dpop,
       wire
     }
@@ -203,3 +235,19 @@ const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<v
         })
       )
 }
+
+/**
+ * Verification is half of what a login weighs in a browser, and not needed
+ * before its first ID token: a bundler makes a chunk of its own of it.
+ */
+const loadServerTokens = Effect.tryPromise({
+  try: () => import("./internal/serverTokens.js"),
+  catch: () =>
+    new KeyringError({
+      operation: "OAuthClient.serverKeys",
+      reason: "unavailable",
+      retriable: true,
+      message:
+        "The part of this program that verifies tokens could not be loaded. Check the network and try again."
+    })
+})

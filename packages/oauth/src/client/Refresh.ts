@@ -11,11 +11,10 @@ import * as Predicate from "effect/Predicate"
 import * as Telemetry from "../http/Telemetry.js"
 import * as Jwt from "../keys/Jwt.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
-import * as JwtVerifier from "../keys/JwtVerifier.js"
+import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { JwtError, ProtocolViolation } from "../protocol/OAuthError.js"
 import { TokenSet } from "../protocol/TokenSet.js"
-import * as IdToken from "./internal/idToken.js"
 import { list } from "./internal/list.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
@@ -54,7 +53,7 @@ export declare namespace Refresh {
     /** With the refresh token and ID token of before where the server sent no new ones. */
     readonly tokens: TokenSet
     /** The new ID token, verified, where the server sent one. */
-    readonly idToken: Option.Option<JwtVerifier.VerifiedJwt<IdTokenClaims>>
+    readonly idToken: Option.Option<VerifiedJwt<IdTokenClaims>>
   }
 
   /**
@@ -85,7 +84,6 @@ export declare namespace Refresh {
 export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
   const client = yield* OAuthClient.OAuthClient
   const tokenEndpoint = yield* TokenEndpoint.make
-  const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
 
   return {
     refresh: (before, options = {}) =>
@@ -117,7 +115,7 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
           return { tokens, idToken: Option.none() }
         // Verified when it was received, and kept by us since: here it is only remembered.
         const login = Option.map(Jwt.decodeUnverified(before.idToken.value), ({ claims }) => claims)
-        const idToken = yield* IdToken.verify(client, verifier, after.idToken.value, {
+        const idToken = yield* client.verifyIdToken(after.idToken.value, {
           subject: text(login, "sub") ?? "",
           nonce: text(login, "nonce"),
           nonceOptional: true,
