@@ -145,6 +145,8 @@ const ofKey = (
     if (issuer === undefined) {
       return yield* refuse(operation, "malformed", "a public key verifies the tokens of an issuer: say which")
     }
+    const weakness = Jwk.weakness(jwk)
+    if (weakness !== undefined) return yield* refuse(operation, "forbidden", weakness)
     const whole = named.kid === undefined ? { ...named, kid: yield* Jwk.thumbprint(jwk) } : named
     return make({ verification: [yield* trusted(operation, issuer, whole)] })
   })

@@ -250,7 +250,7 @@ describe("peers 4c: structure", () => {
         const error = yield* Effect.flip(verify(ring, token, profile))
         for (const text of [JSON.stringify(error), String(error), error.message, error.stack ?? ""]) {
           assert.notInclude(text, marker)
-          assert.notInclude(text, token.split(".")[1])
+          assert.notInclude(text, token.split(".")[1] ?? token)
         }
       }
     })
