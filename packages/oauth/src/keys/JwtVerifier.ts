@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import type { Judged } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
+import * as AtOnce from "./internal/atOnce.js"
 import type { Problem } from "./internal/claimRules.js"
 import * as VerifiedTokens from "./internal/verifiedTokens.js"
 import * as Jwk from "./Jwk.js"
@@ -153,7 +154,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
 
     const keyOf = (header: JwtHeader, judged: Judged, profile: JwtProfile<unknown>, now: number) =>
-      Effect.catchAll(
+      AtOnce.catchAll(
         profile.key === "header" ? embeddedKey(header) : keyring.verificationKey(judged.issuer, header),
         (error): Effect.Effect<never, JwtError | KeyringError> => {
           const problem = keyProblem(error)
@@ -171,7 +172,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       profile: JwtProfile<A>,
       verified: VerifiedTokens.VerifiedToken
     ): Effect.Effect<VerifiedJwt<A>, JwtError> =>
-      Effect.map(profile.finish(verified.claims, verified.header), (claims) => ({
+      AtOnce.map(profile.finish(verified.claims, verified.header), (claims) => ({
         claims,
         header: verified.header,
         key: verified.key,
@@ -188,7 +189,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       const { claims, header } = admitted
       const judged = judge(admitted, profile, now)
       if (judged instanceof Refusal) return Effect.fail(refused(judged.problem, now))
-      return Effect.flatMap(keyOf(header, judged, profile, now), (key) => {
+      return AtOnce.flatMap(keyOf(header, judged, profile, now), (key) => {
         // A keyring answers for issuer and algorithm; whoever wrote it may have erred.
         if (
           (profile.key === "issuer" && key.issuer !== judged.issuer) ||
@@ -198,8 +199,8 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
             refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, now)
           )
         }
-        return Effect.flatMap(key.prepare(engine, judged.algorithm), (verify) =>
-          Effect.flatMap(verify(admitted.signingInput, admitted.signature), (valid) => {
+        return AtOnce.flatMap(key.prepare(engine, judged.algorithm), (verify) =>
+          AtOnce.flatMap(verify(admitted.signingInput, admitted.signature), (valid) => {
             if (!valid)
               return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
             const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
@@ -222,7 +223,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
         if (judged.problem.reason === "expired") remembered?.remove(token)
         return Effect.fail(refused(judged.problem, now))
       }
-      return Effect.flatMap(keyOf(verified.header, judged, profile, now), (key) => {
+      return AtOnce.flatMap(keyOf(verified.header, judged, profile, now), (key) => {
         if (key === verified.key) return result(profile, verified)
         remembered?.remove(token)
         return verifyNew(token, profile, now)

@@ -50,6 +50,9 @@ export declare namespace SignatureEngine {
    * Whether a signature is that of the signing input under the prepared key.
    * The input is ASCII; the signature is base64url whose strict spelling has
    * been checked, of any length. Never fails: what cannot be checked is false.
+   * It is called while a fiber runs and its answer is awaited at once, so an
+   * engine that is synchronous may do the work in the call and answer with
+   * `Effect.succeed`.
    *
    * @since 0.1.0
    * @category models

@@ -8,24 +8,36 @@
 const lastOfTwo = "AQgw"
 const lastOfThree = "AEIMQUYcgkosw048"
 
+const endsWell = (text: string): boolean => {
+  const last = text.charAt(text.length - 1)
+  switch (text.length & 3) {
+    case 0:
+      return true
+    case 2:
+      return lastOfTwo.includes(last)
+    case 3:
+      return lastOfThree.includes(last)
+    default:
+      return false
+  }
+}
+
 /** Bytes as the characters U+0000 to U+00FF, or nothing when the text is not the one spelling of them. */
 export const decodeBinary = (text: string): string | undefined => {
-  const length = text.length
-  const over = length & 3
-  if (over === 1 || text.includes("+") || text.includes("/")) return undefined
-  if (over === 2 && !lastOfTwo.includes(text.charAt(length - 1))) return undefined
-  if (over === 3 && !lastOfThree.includes(text.charAt(length - 1))) return undefined
+  if (!endsWell(text) || text.includes("+") || text.includes("/")) return undefined
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"))
     // Whitespace and padding shorten the result.
-    return binary.length === (length * 3) >> 2 ? binary : undefined
+    return binary.length === (text.length * 3) >> 2 ? binary : undefined
   } catch {
     return undefined
   }
 }
 
-/** Whether a text is base64url in its one spelling. */
-export const isBase64Url = (text: string): boolean => decodeBinary(text) !== undefined
+const alphabet = /^[\w-]+$/
+
+/** Whether a text is base64url in its one spelling, of one byte or more. */
+export const isBase64Url = (text: string): boolean => endsWell(text) && alphabet.test(text)
 
 export const decodeBytes = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   const binary = decodeBinary(text)
