@@ -51,6 +51,25 @@ describe("where an expensive operation runs", () => {
     })
   )
 
+  it.live("in the pool soon, when one fiber goes on and on while others wait", () =>
+    Effect.gen(function* () {
+      const traffic = Traffic.make()
+      const { endAll, operation } = operations()
+      const busy = yield* Effect.fork(
+        Effect.forEach(Array.from({ length: 100 }), () => traffic.run(operation))
+      )
+      const waiting = yield* Effect.fork(traffic.run(operation))
+      yield* Effect.forever(endAll(1)).pipe(
+        Effect.race(
+          Effect.gen(function* () {
+            assert.strictEqual(yield* Fiber.join(waiting), "pool")
+            assert.isAtLeast(places(yield* Fiber.join(busy)).pool, 1)
+          })
+        )
+      )
+    })
+  )
+
   it.live("here, for fibers that come one after the other in one turn", () =>
     Effect.gen(function* () {
       const traffic = Traffic.make()
