@@ -50,11 +50,15 @@ export const decode = (
       uri: text("error_uri"),
       status: context.status,
       retryAfter: context.retryAfter,
+      interval: error === "slow_down" ? seconds(body["interval"]) : undefined,
       retriable: transient.has(error) || context.status === 429 || context.status >= 500,
       message: `${context.operation}: the server answered ${error}${description === undefined ? "" : `: ${description}`}${hint === undefined ? "" : ` (${hint})`}`
     })
   )
 }
+
+const seconds = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined
 
 const transient: ReadonlySet<string> = new Set(["temporarily_unavailable", "server_error", "slow_down"])
 

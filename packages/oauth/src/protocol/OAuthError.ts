@@ -75,6 +75,8 @@ export class OAuthResponseError extends Schema.TaggedError<OAuthResponseError>(
   status: Schema.Number,
   /** `Retry-After` in seconds, where the server sent one. */
   retryAfter: Schema.optional(Schema.Number),
+  /** The new seconds between two polls, which some servers send with `slow_down`. */
+  interval: Schema.optional(Schema.Number),
   /** `temporarily_unavailable`, `slow_down`, 429 and 5xx. */
   retriable: Schema.Boolean
 }) {}
