@@ -20,6 +20,10 @@ export interface FormRequest {
   readonly extra?: Readonly<Record<string, string>> | undefined
   /** Whether a client that binds its tokens to a key proves it here (RFC 9449 section 5). */
   readonly dpop?: boolean | undefined
+  /** Whether `client_id` is in the form also where the credentials are in a header (RFC 9126 section 2.1). */
+  readonly identify?: boolean | undefined
+  /** The media types that may come back; JSON unless given. */
+  readonly accept?: string | undefined
 }
 
 /** What came back, and what was sent in confidence and may not come out again. */
@@ -53,6 +57,9 @@ const sendOnce = (
     const { extra = {}, operation } = form
     const credentials = yield* client.authenticate(operation, endpoint)
     const own = [...form.parameters, ...credentials.parameters]
+    if (form.identify === true && !own.some(([name]) => name === "client_id")) {
+      own.push(["client_id", client.clientId])
+    }
     const reserved = Object.keys(extra).find(
       (name) => reservedNames.has(name.toLowerCase()) || own.some(([set]) => set === name.toLowerCase())
     )
@@ -67,7 +74,7 @@ const sendOnce = (
     for (const [name, value] of Object.entries(extra)) body.append(name, value)
 
     let request = HttpClientRequest.post(endpoint).pipe(
-      HttpClientRequest.setHeader("accept", "application/json"),
+      HttpClientRequest.setHeader("accept", form.accept ?? "application/json"),
       HttpClientRequest.bodyText(body.toString(), "application/x-www-form-urlencoded")
     )
     if (credentials.authorization !== undefined) {

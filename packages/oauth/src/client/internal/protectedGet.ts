@@ -1,0 +1,101 @@
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Wire from "../../http/Wire.js"
+import * as Challenge from "../../protocol/Challenge.js"
+import * as ErrorResponse from "../../protocol/ErrorResponse.js"
+import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import type { JwtError, KeyringError, OAuthResponseError, TransportError } from "../../protocol/OAuthError.js"
+import type { TokenSet } from "../../protocol/TokenSet.js"
+import type { OAuthClient } from "../OAuthClient.js"
+
+/**
+ * Reads from an endpoint that takes an access token: as a bearer token
+ * (RFC 6750 section 2.1), or with a DPoP proof (RFC 9449 section 7.1), which is
+ * made anew with the nonce that the server asks for, one time.
+ */
+export const get = (
+  client: OAuthClient.Service,
+  operation: string,
+  url: string,
+  tokens: TokenSet,
+  accept: string
+): Effect.Effect<Wire.WireResponse, TransportError | ProtocolViolation | KeyringError | JwtError> =>
+  Effect.gen(function* () {
+    const request = HttpClientRequest.get(url).pipe(HttpClientRequest.setHeader("accept", accept))
+    const token = Redacted.value(tokens.accessToken)
+    if (tokens.tokenType === "Bearer") {
+      return yield* client.wire.send(
+        operation,
+        HttpClientRequest.setHeader(request, "authorization", `Bearer ${token}`)
+      )
+    }
+    const { dpop } = client
+    if (tokens.tokenType === "N_A" || dpop === undefined) return yield* notUsable(operation, tokens.tokenType)
+    const once = Effect.flatMap(dpop.proof("GET", url, tokens.accessToken), (proof) =>
+      client.wire.send(
+        operation,
+        HttpClientRequest.setHeaders(request, {
+          authorization: `DPoP ${token}`,
+          dpop: Redacted.value(proof)
+        })
+      )
+    )
+    const answer = yield* once
+    const learned = yield* dpop.learn(url, answer.headers)
+    return learned && errorOf(answer) === "use_dpop_nonce" ? yield* once : answer
+  })
+
+/** What a resource that refused says: in its challenge (RFC 6750 section 3), else in its body, else by its status. */
+export const refusal = (
+  operation: string,
+  response: Wire.WireResponse,
+  tokens: TokenSet
+): Effect.Effect<never, TransportError | OAuthResponseError> =>
+  Effect.gen(function* () {
+    const error = ErrorResponse.decode(yield* said(operation, response), {
+      operation,
+      status: response.status,
+      retryAfter: yield* Wire.retryAfter(response),
+      secrets: [Redacted.value(tokens.accessToken)]
+    })
+    return Option.isSome(error)
+      ? yield* error.value
+      : yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+  })
+
+const said = (operation: string, response: Wire.WireResponse): Effect.Effect<Record<string, unknown>> =>
+  Option.match(challengeOf(response), {
+    onSome: ({ parameters }) => Effect.succeed(Object.fromEntries(parameters)),
+    onNone: () =>
+      Wire.json(operation, response).pipe(
+        Effect.map((body) => (typeof body === "object" && body !== null ? { ...body } : {})),
+        Effect.orElseSucceed(() => ({}))
+      )
+  })
+
+/** The challenge that tells an error. */
+const challengeOf = (response: Wire.WireResponse): Option.Option<Challenge.Challenge> =>
+  Option.fromNullable(
+    Challenge.parse(response.headers["www-authenticate"] ?? "").find(
+      ({ parameters, scheme }) => /^(?:bearer|dpop)$/i.test(scheme) && parameters.has("error")
+    )
+  )
+
+const errorOf = (response: Wire.WireResponse): string | undefined =>
+  Option.getOrUndefined(
+    Option.flatMap(challengeOf(response), (challenge) => Challenge.parameter(challenge, "error"))
+  )
+
+const notUsable = (operation: string, tokenType: TokenSet["tokenType"]): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "unsupported",
+    member: "token_type",
+    rule: "RFC 6749 section 7.1: a token of a type that is not understood must not be used",
+    message:
+      tokenType === "DPoP"
+        ? `${operation}: the access token is bound to a key (DPoP), and this client has none. Give OAuthClient.layer the dpop that the token was asked for with.`
+        : `${operation}: this token is not an access token (${tokenType}).`
+  })

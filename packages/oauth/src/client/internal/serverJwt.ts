@@ -1,0 +1,34 @@
+/** Answers of the server that are JWTs. */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Wire from "../../http/Wire.js"
+import * as JwtAlgorithm from "../../keys/JwtAlgorithm.js"
+import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import type { TransportError } from "../../protocol/OAuthError.js"
+
+/** The asymmetric algorithms that the server lists for the purpose, all of them where it lists none. */
+export const algorithms = (
+  listed: ReadonlyArray<string> | undefined
+): ReadonlyArray<JwtAlgorithm.JwtAlgorithm> =>
+  JwtAlgorithm.asymmetric.filter((algorithm) => listed?.includes(algorithm) ?? true)
+
+/** Whether an answer says that it is of a media type. */
+export const isMediaType = (response: Wire.WireResponse, type: string): boolean =>
+  response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() === type
+
+/** The JWT that an answer is. */
+export const text = (
+  operation: string,
+  response: Wire.WireResponse
+): Effect.Effect<Redacted.Redacted<string>, TransportError> =>
+  Effect.map(Wire.text(operation, response), (body) => Redacted.make(body.trim()))
+
+/** A plain answer, where a signed one was asked for and nothing else is taken. */
+export const notSigned = (operation: string, rule: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "type",
+    member: "(body)",
+    rule: `${rule}: the answer is a JWT where a signed one was asked for`,
+    message: `${operation}: a signed answer was asked for, and the server gave a plain one (${rule}).`
+  })
