@@ -94,7 +94,7 @@ export const make: Effect.Effect<TokenExchange.Service, never, OAuthClient.OAuth
             extra: options.parameters
           })
           const issued = tokens.issuedTokenType
-          if (Option.isNone(issued)) {
+          if (Option.isNone(issued) || issued.value === "") {
             return yield* violation("missing", "RFC 8693 section 2.2.1: issued_token_type is required")
           }
           if (options.requestedTokenType !== undefined && issued.value !== options.requestedTokenType) {

@@ -192,7 +192,7 @@ describe("Authorization.complete", () => {
     Effect.gen(function* () {
       const { good, transaction } = yield* begun()
       for (const change of [{ issuer: "https://other.test" }, { clientId: "other" }]) {
-        const foreign = new AuthorizationTransaction({ ...transaction, ...change })
+        const foreign = { ...transaction, ...change }
         yield* H.fails(complete(good, foreign), "AuthorizationError", "issuer_mismatch")
       }
       yield* complete(good, transaction)
