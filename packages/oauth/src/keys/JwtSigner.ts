@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { randomText } from "../protocol/Entropy.js"
 import { JwtError, type KeyringError } from "../protocol/OAuthError.js"
+import * as AtOnce from "./internal/atOnce.js"
 import * as Base64Url from "./internal/base64url.js"
 import type { JwtClaims } from "./Jwt.js"
 import type { JwtAlgorithm } from "./JwtAlgorithm.js"
@@ -88,11 +88,21 @@ const refuse = (reason: JwtError["reason"], problem: string, claim?: string): Jw
     ...(claim === undefined ? {} : { claim })
   })
 
-const headerText = (
-  key: SigningKey,
-  algorithm: JwtAlgorithm,
-  options: SignOptions
-): Effect.Effect<string, JwtError> => {
+const encodeJson = (what: "header" | "claim", value: object): string | JwtError => {
+  try {
+    return Base64Url.encodeText(JSON.stringify(value))
+  } catch {
+    return refuse(what, `the ${what === "header" ? "header" : "claims"} cannot be written as JSON`)
+  }
+}
+
+interface Header {
+  readonly key: SigningKey
+  readonly algorithm: JwtAlgorithm
+  readonly text: string
+}
+
+const headerText = (key: SigningKey, algorithm: JwtAlgorithm, options: SignOptions): string | JwtError => {
   const { header = {}, typ = "JWT" } = options
   const taken = Object.keys(header).find((name) => reserved.includes(name))
   return taken === undefined
@@ -102,14 +112,8 @@ const headerText = (
         ...(typ === false ? {} : { typ }),
         ...header
       })
-    : Effect.fail(refuse("header", `the header member ${taken} is set by the signer`, taken))
+    : refuse("header", `the header member ${taken} is set by the signer`, taken)
 }
-
-const encodeJson = (what: "header" | "claim", value: object): Effect.Effect<string, JwtError> =>
-  Effect.try({
-    try: () => Base64Url.encodeText(JSON.stringify(value)),
-    catch: () => refuse(what, `the ${what === "header" ? "header" : "claims"} cannot be written as JSON`)
-  })
 
 const isTime = (value: unknown): boolean =>
   value === undefined || (typeof value === "number" && Number.isFinite(value))
@@ -124,27 +128,24 @@ const registeredProblem = (claims: JwtClaims): JwtError | undefined => {
   return text === undefined ? undefined : refuse("claim", `the claim ${text} is not text`, text)
 }
 
-const complete = (claims: JwtClaims, options: SignOptions): Effect.Effect<JwtClaims> =>
-  Effect.flatMap(Clock.currentTimeMillis, (millis) => {
-    const now = Math.floor(millis / 1000)
-    const { jti = true, lifetime = Duration.minutes(5) } = options
-    const timed: JwtClaims = {
-      ...claims,
-      iat: claims["iat"] ?? now,
-      exp: claims["exp"] ?? (lifetime === false ? undefined : now + Math.floor(Duration.toSeconds(lifetime)))
-    }
-    return jti && claims["jti"] === undefined
-      ? Effect.map(randomText(16), (id) => ({ ...timed, jti: id }))
-      : Effect.succeed(timed)
-  })
+const defaultLifetime = Duration.minutes(5)
 
-/** The algorithm that is asked for, or the key's; a keyring of someone else's making may answer amiss. */
-const algorithmOf = (key: SigningKey, options: SignOptions): Effect.Effect<JwtAlgorithm, JwtError> => {
-  const algorithm = options.algorithm ?? key.algorithm
-  return key.algorithms.includes(algorithm)
-    ? Effect.succeed(algorithm)
-    : Effect.fail(refuse("algorithm", `${algorithm} is not an algorithm of the key`))
+const complete = (
+  claims: JwtClaims,
+  options: SignOptions,
+  now: number,
+  id: string | undefined
+): JwtClaims => {
+  const { lifetime = defaultLifetime } = options
+  return {
+    ...claims,
+    iat: claims["iat"] ?? now,
+    exp: claims["exp"] ?? (lifetime === false ? undefined : now + Math.floor(Duration.toSeconds(lifetime))),
+    jti: claims["jti"] ?? id
+  }
 }
+
+const noId = Effect.succeed(undefined)
 
 /**
  * Makes a signer of a keyring that is at hand.
@@ -153,22 +154,60 @@ const algorithmOf = (key: SigningKey, options: SignOptions): Effect.Effect<JwtAl
  * @category constructors
  */
 export const fromKeyring = (keyring: Keyring): Effect.Effect<JwtSigner.Service> =>
-  Effect.map(SignatureEngine, (engine) => ({
-    sign: Effect.fnUntraced(function* (claims: JwtClaims, options: SignOptions = {}) {
-      const problem = registeredProblem(claims)
-      if (problem !== undefined) return yield* problem
-      const key = yield* keyring.signingKey({
-        kid: options.kid,
-        algorithms: options.algorithm === undefined ? options.algorithms : [options.algorithm]
-      })
-      const algorithm = yield* algorithmOf(key, options)
-      const header = yield* headerText(key, algorithm, options)
-      const payload = yield* Effect.flatMap(complete(claims, options), (whole) => encodeJson("claim", whole))
-      const sign = yield* key.prepare(engine, algorithm)
-      const signature = yield* sign(`${header}.${payload}`)
-      return Redacted.make(`${header}.${payload}.${signature}`)
-    })
-  }))
+  Effect.map(SignatureEngine, (engine) => {
+    // A signer writes the same header again and again.
+    let last: (Pick<SignOptions, "typ"> & Header) | undefined
+    const headerOf = (key: SigningKey, algorithm: JwtAlgorithm, options: SignOptions): string | JwtError => {
+      const { header, typ } = options
+      if (header === undefined && last?.key === key && last.algorithm === algorithm && last.typ === typ) {
+        return last.text
+      }
+      const text = headerText(key, algorithm, options)
+      if (header === undefined && typeof text === "string") last = { key, algorithm, typ, text }
+      return text
+    }
+
+    const signWith = (
+      key: SigningKey,
+      claims: JwtClaims,
+      options: SignOptions
+    ): Effect.Effect<Redacted.Redacted<string>, KeyringError | JwtError> => {
+      const algorithm = options.algorithm ?? key.algorithm
+      // A keyring of someone else's making may answer amiss.
+      if (!key.algorithms.includes(algorithm)) {
+        return Effect.fail(refuse("algorithm", `${algorithm} is not an algorithm of the key`))
+      }
+      const header = headerOf(key, algorithm, options)
+      if (typeof header !== "string") return Effect.fail(header)
+      const payload = encodeJson("claim", claims)
+      if (typeof payload !== "string") return Effect.fail(payload)
+      const signingInput = `${header}.${payload}`
+      return AtOnce.flatMap(key.prepare(engine, algorithm), (sign) =>
+        AtOnce.map(sign(signingInput), (signature) => Redacted.make(`${signingInput}.${signature}`))
+      )
+    }
+
+    return {
+      sign: (claims, options = {}) =>
+        Effect.clockWith((clock) => {
+          const problem = registeredProblem(claims)
+          if (problem !== undefined) return Effect.fail(problem)
+          const query = {
+            kid: options.kid,
+            algorithms: options.algorithm === undefined ? options.algorithms : [options.algorithm]
+          }
+          return AtOnce.flatMap(keyring.signingKey(query), (key) =>
+            AtOnce.flatMap(
+              options.jti === false || claims["jti"] !== undefined ? noId : randomText(16),
+              (id) => {
+                const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
+                return signWith(key, complete(claims, options, now, id), options)
+              }
+            )
+          )
+        })
+    }
+  })
 
 /**
  * Makes a signer of the keyring of the program.
