@@ -6,13 +6,21 @@
 import * as Layer from "effect/Layer"
 import type { KeyringService } from "../keys/Keyring.js"
 import * as Authorization from "./Authorization.js"
+import * as BackChannelLogout from "./BackChannelLogout.js"
 import * as ClientAssertion from "./ClientAssertion.js"
 import * as ClientCredentials from "./ClientCredentials.js"
 import * as CodeExchange from "./CodeExchange.js"
+import * as FrontChannelLogout from "./FrontChannelLogout.js"
+import * as Introspection from "./Introspection.js"
+import * as Logout from "./Logout.js"
 import type { OAuthClient } from "./OAuthClient.js"
+import * as PushedAuthorization from "./PushedAuthorization.js"
 import * as Refresh from "./Refresh.js"
+import * as RequestObject from "./RequestObject.js"
+import * as Revocation from "./Revocation.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 import * as TokenExchange from "./TokenExchange.js"
+import * as UserInfo from "./UserInfo.js"
 
 /**
  * The flows of a client that has no keys of its own.
@@ -22,30 +30,44 @@ import * as TokenExchange from "./TokenExchange.js"
  */
 export const layerKeyless: Layer.Layer<
   | Authorization.Authorization
+  | BackChannelLogout.BackChannelLogout
   | ClientCredentials.ClientCredentials
   | CodeExchange.CodeExchange
+  | FrontChannelLogout.FrontChannelLogout
+  | Introspection.Introspection
+  | Logout.Logout
+  | PushedAuthorization.PushedAuthorization
   | Refresh.Refresh
+  | Revocation.Revocation
   | TokenEndpoint.TokenEndpoint
-  | TokenExchange.TokenExchange,
+  | TokenExchange.TokenExchange
+  | UserInfo.UserInfo,
   never,
   OAuthClient
 > = Layer.mergeAll(
   Authorization.layer,
+  BackChannelLogout.layer,
   ClientCredentials.layer,
   CodeExchange.layer,
+  FrontChannelLogout.layer,
+  Introspection.layer,
+  Logout.layer,
+  PushedAuthorization.layer,
   Refresh.layer,
+  Revocation.layer,
   TokenEndpoint.layer,
-  TokenExchange.layer
+  TokenExchange.layer,
+  UserInfo.layer
 )
 
 /**
- * Every flow of a client, `ClientAssertion` with its keys among them.
+ * Every flow of a client, those that sign with its own keys among them.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<
-  Layer.Layer.Success<typeof layerKeyless> | ClientAssertion.ClientAssertion,
+  Layer.Layer.Success<typeof layerKeyless> | ClientAssertion.ClientAssertion | RequestObject.RequestObject,
   never,
   OAuthClient | KeyringService
-> = Layer.merge(layerKeyless, ClientAssertion.layer)
+> = Layer.mergeAll(layerKeyless, ClientAssertion.layer, RequestObject.layer)
