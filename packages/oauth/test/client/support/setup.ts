@@ -2,7 +2,11 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import * as TestServices from "effect/TestServices"
 import type { AuthorizationCode } from "effect-oauth/AuthorizationTransaction"
 import * as Authorization from "effect-oauth/Authorization"
 import * as HttpLimits from "effect-oauth/HttpLimits"
@@ -26,12 +30,13 @@ export type Flows = Layer.Layer.Success<typeof OAuth.layerKeyless> | OAuthClient
 /** The server, its client `app`, and every flow that needs no keys; nothing is tried twice. */
 export const layer = (
   options: Partial<OAuthClient.OAuthClient.Options> = {},
-  server: TestIssuer.TestIssuer.Options = {}
+  server: TestIssuer.TestIssuer.Options = {},
+  limits: Parameters<typeof HttpLimits.layer>[0] = {}
 ): Layer.Layer<Flows | TestIssuer.TestIssuer | HttpClient.HttpClient> =>
   OAuth.layerKeyless.pipe(
     Layer.provideMerge(Layer.orDie(OAuthClient.layer({ issuer, clientId: "app", redirectUri, ...options }))),
     Layer.provideMerge(TestIssuer.layer({ clients: [app, service], ...server })),
-    Layer.provide(HttpLimits.layer({ retries: 0 }))
+    Layer.provide(HttpLimits.layer({ retries: 0, ...limits }))
   )
 
 /** A flow for one test, at a server and with a client of its own. */
@@ -64,6 +69,17 @@ export const lastTokenRequest: Effect.Effect<RecordedRequest, never, TestIssuer.
         : Effect.succeed(last)
     })
 )
+
+/** What becomes of an effect while time passes, a second at a time. */
+export const asTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(effect)
+    while (Option.isNone(yield* Fiber.poll(fiber))) {
+      yield* TestClock.adjust("1 second")
+      yield* TestServices.provideLive(Effect.sleep("1 millis"))
+    }
+    return yield* Fiber.join(fiber)
+  })
 
 /** Misbehaves at an endpoint until told otherwise. */
 export const misbehave = (...args: Parameters<TestIssuer.TestIssuer.Service["misbehave"]>) =>
