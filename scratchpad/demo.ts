@@ -20,7 +20,6 @@ import * as TokenExchange from "effect-oauth/TokenExchange"
 import * as Browser from "effect-oauth-node/Browser"
 import * as LoopbackCallback from "effect-oauth-node/LoopbackCallback"
 import * as Console from "effect/Console"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -29,7 +28,7 @@ import { call } from "./support/callApi.js"
 import { startNotesApi } from "./support/notesApi.js"
 import { startProvider } from "./support/provider.js"
 import { expectRefusal, tampered } from "./support/refusals.js"
-import { makeTranscript, mask } from "./support/transcript.js"
+import { iso, makeTranscript, mask } from "./support/transcript.js"
 import { browse } from "./support/userAgent.js"
 
 const withBrowser = process.argv.includes("--browser")
@@ -132,7 +131,7 @@ const demo = Effect.gen(function* () {
       codeExchange.exchange(code),
       ({ tokens, idToken }) => [
         `access     ${mask(tokens.accessToken)}`,
-        `expires    ${Option.match(tokens.expiresAt, { onNone: () => "unknown", onSome: DateTime.formatIso })}`,
+        `expires    ${Option.match(tokens.expiresAt, { onNone: () => "unknown", onSome: iso })}`,
         `scope      ${tokens.scope.join(" ")}`,
         `person     ${Option.match(idToken, { onNone: () => "unknown", onSome: ({ claims }) => claims.sub })}`
       ]

@@ -8,11 +8,10 @@ import * as NodeLogin from "effect-oauth-node/NodeLogin"
 import * as PkceLogin from "effect-oauth-node/PkceLogin"
 import * as Scope from "effect-oauth/Scope"
 import * as Console from "effect/Console"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { parseArgs } from "node:util"
-import { mask } from "./support/transcript.js"
+import { iso, mask } from "./support/transcript.js"
 
 const usage = `npm run login -- --issuer URL --client-id ID [--scope "openid ..."] [--port N] [--no-browser]`
 
@@ -60,7 +59,7 @@ const login = Effect.gen(function* () {
     )}`
   )
   yield* Console.log(
-    `expires    ${Option.match(tokens.expiresAt, { onNone: () => "not told", onSome: DateTime.formatIso })}`
+    `expires    ${Option.match(tokens.expiresAt, { onNone: () => "not told", onSome: iso })}`
   )
 }).pipe(
   Effect.catchAll((error) =>

@@ -7,7 +7,8 @@ import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 
-const limit = 15_000
+/** In KiB, as the floor of 79 is counted. */
+const limit = 15
 
 const measure = async (entry) => {
   const result = await build({
@@ -38,16 +39,16 @@ const measure = async (entry) => {
   return { first: bytes(true), later: bytes(false) }
 }
 
-const kB = (bytes) => `${(bytes / 1000).toFixed(1).padStart(6)} kB`
+const KiB = (bytes) => `${(bytes / 1024).toFixed(2).padStart(6)} KiB`
 const floor = await measure("floor.ts")
 const login = await measure("login.ts")
 const own = login.first - floor.first
-console.log(`${kB(login.first)}  discovery, PKCE authorization, code exchange
-${kB(floor.first)}  FetchHttpClient alone
-${kB(own)}  effect-oauth, of at most ${limit / 1000} kB
-${kB(login.later)}  more with the first ID token: keys and verification`)
+console.log(`${KiB(login.first)}  discovery, PKCE authorization, code exchange
+${KiB(floor.first)}  FetchHttpClient alone
+${KiB(own)}  effect-oauth, of at most ${limit} KiB
+${KiB(login.later)}  more with the first ID token: keys and verification`)
 
-if (own > limit) {
+if (own > limit * 1024) {
   console.error("The login bundle has outgrown its limit.")
   process.exitCode = 1
 }

@@ -5,12 +5,11 @@ import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as Console from "effect/Console"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { startProvider } from "../support/provider.js"
-import { mask } from "../support/transcript.js"
+import { iso, mask } from "../support/transcript.js"
 
 const program = Effect.gen(function* () {
   const clientCredentials = yield* ClientCredentials.ClientCredentials
@@ -20,9 +19,7 @@ const program = Effect.gen(function* () {
   })
   yield* Console.log(`access     ${mask(tokens.accessToken)}`)
   yield* Console.log(`scope      ${tokens.scope.join(" ")}`)
-  yield* Console.log(
-    `expires    ${Option.match(tokens.expiresAt, { onNone: () => "unknown", onSome: DateTime.formatIso })}`
-  )
+  yield* Console.log(`expires    ${Option.match(tokens.expiresAt, { onNone: () => "unknown", onSome: iso })}`)
 })
 
 const main = Effect.gen(function* () {

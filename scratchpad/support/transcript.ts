@@ -30,3 +30,6 @@ export const makeTranscript: Effect.Effect<Transcript> = Effect.map(Ref.make(0),
 /** How long a secret is, and nothing else of it. */
 export const mask = (secret: Redacted.Redacted<string>): string =>
   `•••••• (${Redacted.value(secret).length} characters)`
+
+/** An instant in milliseconds since the epoch, as people read it. */
+export const iso = (millis: number): string => new Date(millis).toISOString()

@@ -12,7 +12,6 @@ import * as Refresh from "effect-oauth/Refresh"
 import * as TokenExchange from "effect-oauth/TokenExchange"
 import * as TokenType from "effect-oauth/TokenType"
 import * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -84,7 +83,7 @@ layer(StageLive, { excludeTestServices: true })("the flows against oidc-provider
       assert.strictEqual(tokens.tokenType, "Bearer")
       assert.deepStrictEqual(tokens.scope, ["offline_access", "openid"])
       assert.isTrue(Option.isSome(tokens.refreshToken))
-      const left = Option.map(tokens.expiresAt, DateTime.toEpochMillis).pipe(Option.getOrThrow) / 1000
+      const left = Option.getOrThrow(tokens.expiresAt) / 1000
       assert.closeTo(left - (yield* seconds), 600, 5)
     }).pipe(Effect.provide(CliLive))
   )

@@ -133,10 +133,10 @@ layer(StageLive, { excludeTestServices: true })("refusals between the toolkit an
     Effect.gen(function* () {
       const { code, transaction } = yield* received
       const { verifier } = yield* Pkce.generate
-      const stolen = new AuthorizationTransaction.AuthorizationCode({
+      const stolen = {
         code,
-        transaction: new AuthorizationTransaction.AuthorizationTransaction({ ...transaction, verifier })
-      })
+        transaction: { ...transaction, verifier }
+      }
       assert.strictEqual(yield* refusal(exchangeElsewhere(stolen)), "OAuthResponseError invalid_grant")
     }).pipe(Effect.provide(CliLive))
   )

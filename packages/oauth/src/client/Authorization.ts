@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,7 +17,7 @@ import * as Entropy from "../protocol/Entropy.js"
 import { AuthorizationError } from "../protocol/OAuthError.js"
 import * as Pkce from "../protocol/Pkce.js"
 import * as Scope from "../protocol/Scope.js"
-import { AuthorizationCode, AuthorizationTransaction } from "./AuthorizationTransaction.js"
+import type { AuthorizationCode, AuthorizationTransaction } from "./AuthorizationTransaction.js"
 import * as AuthorizationResponse from "./internal/authorizationResponse.js"
 import { makeOnce } from "./internal/once.js"
 import { list } from "./internal/list.js"
@@ -189,7 +189,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
 
         return {
           url: url.href,
-          transaction: new AuthorizationTransaction({
+          transaction: {
             issuer: client.issuer,
             clientId: client.clientId,
             redirectUri,
@@ -200,8 +200,9 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
             resource,
             maxAge,
             issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-            expiresAt: DateTime.addDuration(yield* DateTime.now, request.timeToLive ?? "10 minutes")
-          })
+            expiresAt:
+              (yield* Clock.currentTimeMillis) + Duration.toMillis(request.timeToLive ?? "10 minutes")
+          }
         }
       }).pipe(Telemetry.flow("Authorization.begin", { issuer: client.issuer, client_id: client.clientId }))
 
@@ -217,8 +218,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
             "the transaction was begun by another client or at another server"
           )
         }
-        const now = yield* DateTime.now
-        if (DateTime.greaterThanOrEqualTo(now, transaction.expiresAt)) {
+        if ((yield* Clock.currentTimeMillis) >= transaction.expiresAt) {
           return yield* refused(
             operation,
             "expired",
@@ -229,7 +229,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
           return yield* refused(operation, "replayed", "this authorization was completed before; begin again")
         }
         const code = yield* AuthorizationResponse.code(operation, parameters, transaction)
-        return new AuthorizationCode({ code, transaction })
+        return { code, transaction }
       }).pipe(Telemetry.flow("Authorization.complete", { issuer: client.issuer, client_id: client.clientId }))
 
     return {

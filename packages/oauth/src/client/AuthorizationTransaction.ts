@@ -3,24 +3,12 @@
  *
  * @since 0.1.0
  */
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
 const Secret = Schema.Redacted(Schema.String)
 
-/**
- * One authorization under way: made by `Authorization.begin`, taken by
- * `Authorization.complete`, once.
- *
- * A `Schema.Class`, so that a web application can keep it (encrypted, or on the
- * server) with the session of the browser that it sent away; encoded, its
- * secrets are plain text.
- *
- * @since 0.1.0
- * @category models
- */
-export class AuthorizationTransaction extends Schema.Class<AuthorizationTransaction>(
-  "effect-oauth/AuthorizationTransaction"
-)({
+const transaction = Schema.Struct({
   issuer: Schema.String,
   clientId: Schema.String,
   /** Sent to the authorization endpoint, and to the token endpoint as it stands here. */
@@ -37,8 +25,29 @@ export class AuthorizationTransaction extends Schema.Class<AuthorizationTransact
   maxAge: Schema.optionalWith(Schema.Number, { as: "Option" }),
   /** Whether the server says that it sends `iss` (RFC 9207), and so must. */
   issuerRequired: Schema.Boolean,
-  expiresAt: Schema.DateTimeUtc
-}) {}
+  /** In milliseconds since the epoch, as `Clock` tells. */
+  expiresAt: Schema.Number
+})
+
+/**
+ * One authorization under way: made by `Authorization.begin`, taken by
+ * `Authorization.complete`, once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AuthorizationTransaction extends Schema.Schema.Type<typeof transaction> {}
+
+/**
+ * For a web application to keep a transaction (encrypted, or on the server)
+ * with the session of the browser that it sent away: encoded, its secrets are
+ * plain text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const AuthorizationTransaction: Schema.Schema<AuthorizationTransaction, typeof transaction.Encoded> =
+  transaction
 
 /**
  * An authorization code that passed every check of its response, with all that
@@ -47,7 +56,7 @@ export class AuthorizationTransaction extends Schema.Class<AuthorizationTransact
  * @since 0.1.0
  * @category models
  */
-export class AuthorizationCode extends Schema.Class<AuthorizationCode>("effect-oauth/AuthorizationCode")({
-  code: Secret,
-  transaction: AuthorizationTransaction
-}) {}
+export interface AuthorizationCode {
+  readonly code: Redacted.Redacted<string>
+  readonly transaction: AuthorizationTransaction
+}

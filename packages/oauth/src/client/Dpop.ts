@@ -7,9 +7,12 @@ import type * as Headers from "@effect/platform/Headers"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
+import type { WireResponse } from "../http/Wire.js"
 import * as DpopProof from "../keys/DpopProof.js"
 import * as Keyring from "../keys/Keyring.js"
+import { ProtocolViolation } from "../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { TokenSet } from "../protocol/TokenSet.js"
 
 /**
  * A key that tokens are bound to, and what servers have asked for in its
@@ -27,15 +30,32 @@ export interface Dpop {
   /** The RFC 7638 thumbprint of the key. */
   readonly thumbprint: string
   /** A proof for one request, with the nonce that the origin last asked for. */
-  readonly proof: (
-    method: string,
-    url: string,
-    accessToken?: Redacted.Redacted<string>
-  ) => Effect.Effect<Redacted.Redacted<string>, KeyringError | JwtError>
+  readonly proof: (request: Request) => Effect.Effect<Redacted.Redacted<string>, KeyringError | JwtError>
   /** Remembers the `DPoP-Nonce` of an answer for its origin (section 8.2); tells whether it was a new one. */
   readonly learn: (url: string, headers: Headers.Headers) => Effect.Effect<boolean>
-  readonly allowBearer: boolean
+  /**
+   * Sends a request with a proof, and makes and sends it anew, one time, when the
+   * server asks for another nonce (sections 8 and 9).
+   */
+  readonly exchange: <A extends { readonly response: WireResponse }, E, R>(
+    request: Request,
+    send: (proof: Redacted.Redacted<string>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | KeyringError | JwtError, R>
+  /** Refuses a token that is not bound, unless that was allowed (section 5). */
+  readonly requireBound: (
+    operation: string,
+    tokenType: TokenSet["tokenType"]
+  ) => Effect.Effect<void, ProtocolViolation>
 }
+
+/**
+ * The request that is proved, with the access token that goes beside the proof
+ * to a resource.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Request = Pick<DpopProof.DpopRequest, "method" | "url" | "accessToken">
 
 /**
  * How tokens are bound.
@@ -70,21 +90,46 @@ export const make = (options: Options = {}): Effect.Effect<Dpop, KeyringError> =
     const nonces = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
     const originOf = (url: string) => new URL(url).origin
 
+    const proof: Dpop["proof"] = (request) =>
+      Effect.flatMap(Ref.get(nonces), (known) =>
+        prover.prove({ ...request, nonce: known.get(originOf(request.url)) })
+      )
+    const learn: Dpop["learn"] = (url, headers) => {
+      const nonce = headers["dpop-nonce"]
+      if (!isNonce(nonce)) return Effect.succeed(false)
+      return Ref.modify(nonces, (known) => {
+        const origin = originOf(url)
+        const others = [...known].filter(([other]) => other !== origin).slice(-(maxOrigins - 1))
+        return [known.get(origin) !== nonce, new Map([...others, [origin, nonce]])]
+      })
+    }
     return {
       thumbprint: prover.thumbprint,
-      proof: (method, url, accessToken) =>
-        Effect.flatMap(Ref.get(nonces), (known) =>
-          prover.prove({ method, url, accessToken, nonce: known.get(originOf(url)) })
-        ),
-      learn: (url, headers) => {
-        const nonce = headers["dpop-nonce"]
-        if (!isNonce(nonce)) return Effect.succeed(false)
-        return Ref.modify(nonces, (known) => {
-          const origin = originOf(url)
-          const others = [...known].filter(([other]) => other !== origin).slice(-(maxOrigins - 1))
-          return [known.get(origin) !== nonce, new Map([...others, [origin, nonce]])]
-        })
+      proof,
+      learn,
+      exchange: (request, send) => {
+        const attempt = Effect.flatMap(proof(request), send)
+        return Effect.flatMap(attempt, (answer) =>
+          Effect.flatMap(learn(request.url, answer.response.headers), (learned) =>
+            learned && wantsNonce(answer.response) ? attempt : Effect.succeed(answer)
+          )
+        )
       },
-      allowBearer: options.allowBearer ?? false
+      requireBound: (operation, tokenType) =>
+        tokenType === "Bearer" && options.allowBearer !== true ? notBound(operation) : Effect.void
     }
+  })
+
+/** An authorization server says so in its error, a resource in its challenge. */
+const wantsNonce = ({ body, headers, status }: WireResponse): boolean =>
+  (status === 400 || status === 401) &&
+  `${headers["www-authenticate"] ?? ""} ${new TextDecoder().decode(body)}`.includes("use_dpop_nonce")
+
+const notBound = (operation: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "mismatch",
+    member: "token_type",
+    rule: "RFC 9449 section 5: the token for a proof is of type DPoP",
+    message: `${operation}: the server issued a Bearer token although a DPoP proof was sent, and whoever steals it can use it. Accept that with Dpop.make({ allowBearer: true }), or leave dpop out.`
   })

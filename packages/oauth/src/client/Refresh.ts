@@ -14,7 +14,7 @@ import type { IdTokenClaims } from "../keys/JwtProfile.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { JwtError, ProtocolViolation } from "../protocol/OAuthError.js"
-import { TokenSet } from "../protocol/TokenSet.js"
+import type { TokenSet } from "../protocol/TokenSet.js"
 import { list } from "./internal/list.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
@@ -102,14 +102,11 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
           defaultScope: options.scope ?? before.scope,
           extra: options.parameters
         })
-        const tokens = new TokenSet(
-          {
-            ...after,
-            refreshToken: Option.orElse(after.refreshToken, () => before.refreshToken),
-            idToken: Option.orElse(after.idToken, () => before.idToken)
-          },
-          { disableValidation: true }
-        )
+        const tokens: TokenSet = {
+          ...after,
+          refreshToken: Option.orElse(after.refreshToken, () => before.refreshToken),
+          idToken: Option.orElse(after.idToken, () => before.idToken)
+        }
         // A server may send an ID token nobody asked for: without one from the login there is nobody to compare.
         if (Option.isNone(after.idToken) || Option.isNone(before.idToken))
           return { tokens, idToken: Option.none() }

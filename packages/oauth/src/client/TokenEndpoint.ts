@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Telemetry from "../http/Telemetry.js"
@@ -23,6 +23,7 @@ import * as TokenResponse from "../protocol/TokenResponse.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { Parameter } from "./ClientAuthentication.js"
 import * as FormRequest from "./internal/formRequest.js"
+import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
 
 /**
@@ -81,6 +82,10 @@ export declare namespace TokenEndpoint {
      * Encodes the form, authenticates the client, sends once, reads under the
      * cap, and checks the response (RFC 6749 sections 3.2, 5.1 and 5.2): 200
      * with a token response, or the server's error, whatever its status.
+     *
+     * The grant type `password` is refused with reason `unsupported` (RFC 9700
+     * section 2.4), and a scope token that is none with reason `value`; then
+     * nothing is sent.
      */
     readonly request: (grant: Grant) => Effect.Effect<TokenSet, RequestError>
   }
@@ -98,6 +103,8 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
     request: (grant) =>
       Effect.gen(function* () {
         const { operation } = grant
+        if (grant.grantType === "password") return yield* passwordGrant(operation)
+        yield* RequestRules.scope(operation, grant.scope)
         const parameters: Array<Parameter> = [["grant_type", grant.grantType], ...grant.parameters]
         if (grant.scope !== undefined && grant.scope.length > 0)
           parameters.push(["scope", Scope.format(grant.scope)])
@@ -115,7 +122,7 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
         const tokens = yield* TokenResponse.decode(body, {
           operation,
           issuer: client.issuer,
-          receivedAt: yield* DateTime.now,
+          receivedAt: yield* Clock.currentTimeMillis,
           requestedScope: grant.defaultScope ?? grant.scope ?? []
         })
         if (
@@ -124,8 +131,7 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
         ) {
           return yield* notApplicable(operation)
         }
-        if (tokens.tokenType === "Bearer" && client.dpop?.allowBearer === false)
-          return yield* notBound(operation)
+        if (client.dpop !== undefined) yield* client.dpop.requireBound(operation, tokens.tokenType)
         return tokens
       }).pipe(Telemetry.measureTokenRequest(grant.grantType))
   })
@@ -140,6 +146,15 @@ export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> =
   make
 )
 
+const passwordGrant = (operation: string): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "unsupported",
+    member: "grant_type",
+    rule: "RFC 9700 section 2.4: the resource owner password credentials grant must not be used",
+    message: `${operation}: the password grant is refused, since it hands a person's password to the client (RFC 9700 section 2.4). Log people in with Authorization and CodeExchange (from a terminal: PkceLogin), or with DeviceAuthorization where there is no browser; a program that acts for itself uses ClientCredentials.`
+  })
+
 const notApplicable = (operation: string): ProtocolViolation =>
   new ProtocolViolation({
     operation,
@@ -147,13 +162,4 @@ const notApplicable = (operation: string): ProtocolViolation =>
     member: "token_type",
     rule: "RFC 8693 section 2.2.1: N_A is for a token exchange only",
     message: `${operation}: the server answered with token_type N_A, which only a token exchange may (RFC 8693 section 2.2.1).`
-  })
-
-const notBound = (operation: string): ProtocolViolation =>
-  new ProtocolViolation({
-    operation,
-    reason: "mismatch",
-    member: "token_type",
-    rule: "RFC 9449 section 5: the token for a proof is of type DPoP",
-    message: `${operation}: the server issued a Bearer token although a DPoP proof was sent, and whoever steals it can use it. Accept that with Dpop.make({ allowBearer: true }), or leave dpop out.`
   })

@@ -8,21 +8,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import * as SynchronizedRef from "effect/SynchronizedRef"
-
-type State<A, E> =
-  | { readonly _tag: "Idle" }
-  | { readonly _tag: "Running"; readonly deferred: Deferred.Deferred<A, E> }
-  | { readonly _tag: "Done"; readonly value: A; readonly until: number }
-
-type Answer<A, E> = readonly [Effect.Effect<A, E>, State<A, E>]
 
 /**
  * A value that is computed on demand, kept for a while, and never computed
@@ -50,48 +41,41 @@ export const make = <A, E, R>(
 ): Effect.Effect<SingleFlight<A, E>, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const context: Context.Context<R> = yield* Effect.context<R>()
-    const state = yield* SynchronizedRef.make<State<A, E>>({ _tag: "Idle" })
+    const context = yield* Effect.context<R>()
     const ttl = Duration.toMillis(timeToLive)
+    // Plain state: it changes only between two steps of a fiber, so no lock is needed.
+    let kept: { readonly value: A; readonly until: number } | undefined
+    let running: Deferred.Deferred<A, E> | undefined
 
-    const settle = (deferred: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.zipRight(
-          SynchronizedRef.set(
-            state,
-            Exit.isSuccess(exit) ? { _tag: "Done", value: exit.value, until: now + ttl } : { _tag: "Idle" }
-          ),
-          Deferred.done(deferred, exit)
-        )
-      )
+    const settle = (own: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>) =>
+      Effect.clockWith((clock) => {
+        running = undefined
+        if (Exit.isSuccess(exit)) kept = { value: exit.value, until: clock.unsafeCurrentTimeMillis() + ttl }
+        return Deferred.done(own, exit)
+      })
 
-    const start = Effect.gen(function* () {
-      const deferred = yield* Deferred.make<A, E>()
-      yield* work.pipe(
+    const join = Effect.suspend(() => {
+      if (running !== undefined) return Effect.succeed(running)
+      const own = Deferred.unsafeMake<A, E>(FiberId.none)
+      running = own
+      return work.pipe(
         Effect.provide(context),
         // Only the work is interruptible, when the scope closes: whoever waits is always told.
         Effect.interruptible,
-        Effect.onExit((exit) => settle(deferred, exit)),
-        Effect.forkIn(scope)
+        Effect.onExit((exit) => settle(own, exit)),
+        Effect.forkIn(scope),
+        Effect.as(own)
       )
-      return deferred
     })
 
-    const answer = (now: State<A, E>): Effect.Effect<Answer<A, E>> => {
-      if (now._tag === "Running") return Effect.succeed([Deferred.await(now.deferred), now])
-      return Effect.flatMap(Clock.currentTimeMillis, (millis): Effect.Effect<Answer<A, E>> => {
-        if (now._tag === "Done" && millis < now.until) return Effect.succeed([Effect.succeed(now.value), now])
-        return Effect.map(start, (deferred): Answer<A, E> => [
-          Deferred.await(deferred),
-          { _tag: "Running", deferred }
-        ])
-      })
-    }
-
     return {
-      get: Effect.flatten(Effect.uninterruptible(SynchronizedRef.modifyEffect(state, answer))),
-      invalidate: SynchronizedRef.update(state, (now): State<A, E> =>
-        now._tag === "Done" ? { _tag: "Idle" } : now
-      )
+      get: Effect.clockWith((clock) =>
+        kept !== undefined && clock.unsafeCurrentTimeMillis() < kept.until
+          ? Effect.succeed(kept.value)
+          : Effect.flatMap(Effect.uninterruptible(join), Deferred.await)
+      ),
+      invalidate: Effect.sync(() => {
+        kept = undefined
+      })
     }
   })

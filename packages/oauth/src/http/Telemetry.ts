@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -57,18 +56,16 @@ export const flow =
   (name: string, attributes: Readonly<Record<string, string>> = {}) =>
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     effect.pipe(
-      Effect.onExit((exit) =>
-        Exit.isSuccess(exit) ? Effect.annotateCurrentSpan("oauth.outcome", "success") : Effect.void
-      ),
-      Effect.tapError((error) =>
-        Effect.annotateCurrentSpan({
-          "oauth.outcome": error._tag,
-          "oauth.error.reason": error.reason,
-          "oauth.operation": error.operation
-        })
-      ),
+      Effect.onExit((exit) => Effect.annotateCurrentSpan(told(exit))),
       Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
     )
+
+const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
+  if (Exit.isSuccess(exit)) return { "oauth.outcome": "success" }
+  if (exit.cause._tag !== "Fail") return { "oauth.outcome": "interrupted" }
+  const { _tag, operation, reason } = exit.cause.error
+  return { "oauth.outcome": _tag, "oauth.error.reason": reason, "oauth.operation": operation }
+}
 
 /**
  * Counts and times a request to a token endpoint.
@@ -79,18 +76,19 @@ export const flow =
 export const measureTokenRequest =
   (grantType: string) =>
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) => {
-      const record = (outcome: string) =>
+    Effect.flatMap(Clock.currentTimeMillis, (started) =>
+      Effect.onExit(effect, (exit) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.zipRight(
             Metric.increment(
-              Metric.tagged(Metric.tagged(tokenRequests, "grant_type", grantType), "outcome", outcome)
+              Metric.tagged(
+                Metric.tagged(tokenRequests, "grant_type", grantType),
+                "outcome",
+                told(exit)["oauth.outcome"] ?? "interrupted"
+              )
             ),
-            Metric.update(tokenRequestDuration, Duration.toMillis(Duration.millis(now - started)))
+            Metric.update(tokenRequestDuration, now - started)
           )
         )
-      return effect.pipe(
-        Effect.tap(() => record("success")),
-        Effect.tapError((error) => record(error._tag))
       )
-    })
+    )

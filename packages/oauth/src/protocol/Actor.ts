@@ -88,7 +88,7 @@ type Claimed = Readonly<Record<string, unknown>>
 export const chain = (claims: Claimed): Option.Option<ReadonlyArray<Actor>> => {
   if (!Object.hasOwn(claims, "act")) return Option.some([])
   const actors: Array<Actor> = []
-  for (let actor = claims["act"]; actor !== undefined; ) {
+  for (let actor = claims["act"]; actor !== undefined;) {
     if (!isActor(actor)) return Option.none()
     actors.push(actor)
     actor = Object.hasOwn(actor, "act") ? actor["act"] : undefined

@@ -6,123 +6,103 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.js"
 import * as MetadataDocument from "./internal/metadataDocument.js"
 import { DiscoveryError, type ProtocolViolation } from "./OAuthError.js"
 
-const text = Schema.optional(Schema.String)
-const flag = Schema.optional(Schema.Boolean)
-const list = Schema.optional(Schema.Array(Schema.String))
-
 const endpoints = {
-  authorization_endpoint: text,
-  token_endpoint: text,
-  jwks_uri: text,
-  registration_endpoint: text,
-  revocation_endpoint: text,
-  introspection_endpoint: text,
-  userinfo_endpoint: text,
-  end_session_endpoint: text,
-  device_authorization_endpoint: text,
-  pushed_authorization_request_endpoint: text,
-  backchannel_authentication_endpoint: text,
-  grant_management_endpoint: text,
-  authorization_challenge_endpoint: text,
-  challenge_endpoint: text
-}
+  authorization_endpoint: "text",
+  token_endpoint: "text",
+  jwks_uri: "text",
+  registration_endpoint: "text",
+  revocation_endpoint: "text",
+  introspection_endpoint: "text",
+  userinfo_endpoint: "text",
+  end_session_endpoint: "text",
+  device_authorization_endpoint: "text",
+  pushed_authorization_request_endpoint: "text",
+  backchannel_authentication_endpoint: "text"
+} as const satisfies MetadataDocument.Shape
 
-const members = Schema.Struct(
-  {
-    issuer: Schema.String,
-    ...endpoints,
+const members = {
+  issuer: "text",
+  ...endpoints,
 
-    // RFC 8414 section 2
-    scopes_supported: list,
-    response_types_supported: list,
-    response_modes_supported: list,
-    grant_types_supported: list,
-    token_endpoint_auth_methods_supported: list,
-    token_endpoint_auth_signing_alg_values_supported: list,
-    revocation_endpoint_auth_methods_supported: list,
-    revocation_endpoint_auth_signing_alg_values_supported: list,
-    introspection_endpoint_auth_methods_supported: list,
-    introspection_endpoint_auth_signing_alg_values_supported: list,
-    code_challenge_methods_supported: list,
-    service_documentation: text,
-    ui_locales_supported: list,
-    op_policy_uri: text,
-    op_tos_uri: text,
-    signed_metadata: text,
+  // RFC 8414 section 2
+  scopes_supported: "list",
+  response_types_supported: "list",
+  response_modes_supported: "list",
+  grant_types_supported: "list",
+  token_endpoint_auth_methods_supported: "list",
+  token_endpoint_auth_signing_alg_values_supported: "list",
+  revocation_endpoint_auth_methods_supported: "list",
+  revocation_endpoint_auth_signing_alg_values_supported: "list",
+  introspection_endpoint_auth_methods_supported: "list",
+  introspection_endpoint_auth_signing_alg_values_supported: "list",
+  code_challenge_methods_supported: "list",
+  service_documentation: "text",
+  ui_locales_supported: "list",
+  op_policy_uri: "text",
+  op_tos_uri: "text",
+  signed_metadata: "text",
 
-    // OpenID Connect Discovery 1.0 section 3
-    acr_values_supported: list,
-    subject_types_supported: list,
-    id_token_signing_alg_values_supported: list,
-    id_token_encryption_alg_values_supported: list,
-    id_token_encryption_enc_values_supported: list,
-    userinfo_signing_alg_values_supported: list,
-    userinfo_encryption_alg_values_supported: list,
-    userinfo_encryption_enc_values_supported: list,
-    request_object_signing_alg_values_supported: list,
-    request_object_encryption_alg_values_supported: list,
-    request_object_encryption_enc_values_supported: list,
-    display_values_supported: list,
-    claim_types_supported: list,
-    claims_supported: list,
-    claims_locales_supported: list,
-    claims_parameter_supported: flag,
-    request_parameter_supported: flag,
-    request_uri_parameter_supported: flag,
-    require_request_uri_registration: flag,
+  // OpenID Connect Discovery 1.0 section 3
+  acr_values_supported: "list",
+  subject_types_supported: "list",
+  id_token_signing_alg_values_supported: "list",
+  id_token_encryption_alg_values_supported: "list",
+  id_token_encryption_enc_values_supported: "list",
+  userinfo_signing_alg_values_supported: "list",
+  userinfo_encryption_alg_values_supported: "list",
+  userinfo_encryption_enc_values_supported: "list",
+  request_object_signing_alg_values_supported: "list",
+  request_object_encryption_alg_values_supported: "list",
+  request_object_encryption_enc_values_supported: "list",
+  display_values_supported: "list",
+  claim_types_supported: "list",
+  claims_supported: "list",
+  claims_locales_supported: "list",
+  claims_parameter_supported: "flag",
+  request_parameter_supported: "flag",
+  request_uri_parameter_supported: "flag",
+  require_request_uri_registration: "flag",
 
-    // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
-    check_session_iframe: text,
-    frontchannel_logout_supported: flag,
-    frontchannel_logout_session_supported: flag,
-    backchannel_logout_supported: flag,
-    backchannel_logout_session_supported: flag,
-    prompt_values_supported: list,
+  // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
+  check_session_iframe: "text",
+  frontchannel_logout_supported: "flag",
+  frontchannel_logout_session_supported: "flag",
+  backchannel_logout_supported: "flag",
+  backchannel_logout_session_supported: "flag",
+  prompt_values_supported: "list",
 
-    // RFC 8705 section 5, RFC 9101 section 10.5, RFC 9126 section 5, RFC 9207 section 3
-    tls_client_certificate_bound_access_tokens: flag,
-    mtls_endpoint_aliases: Schema.optional(
-      Schema.Struct(endpoints, Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-    ),
-    require_signed_request_object: flag,
-    require_pushed_authorization_requests: flag,
-    authorization_response_iss_parameter_supported: flag,
+  // RFC 8705 section 5, RFC 9101 section 10.5, RFC 9126 section 5, RFC 9207 section 3
+  tls_client_certificate_bound_access_tokens: "flag",
+  require_signed_request_object: "flag",
+  require_pushed_authorization_requests: "flag",
+  authorization_response_iss_parameter_supported: "flag",
 
-    // RFC 9396 section 10, RFC 9449 section 5.1, RFC 9701 section 7, RFC 9728 section 4
-    authorization_details_types_supported: list,
-    dpop_signing_alg_values_supported: list,
-    introspection_signing_alg_values_supported: list,
-    introspection_encryption_alg_values_supported: list,
-    introspection_encryption_enc_values_supported: list,
-    protected_resources: list,
+  // RFC 9396 section 10, RFC 9449 section 5.1, RFC 9701 section 7, RFC 9728 section 4
+  authorization_details_types_supported: "list",
+  dpop_signing_alg_values_supported: "list",
+  introspection_signing_alg_values_supported: "list",
+  introspection_encryption_alg_values_supported: "list",
+  introspection_encryption_enc_values_supported: "list",
+  protected_resources: "list",
 
-    // JWT Secured Authorization Response Mode section 4
-    authorization_signing_alg_values_supported: list,
-    authorization_encryption_alg_values_supported: list,
-    authorization_encryption_enc_values_supported: list,
+  // JWT Secured Authorization Response Mode section 4
+  authorization_signing_alg_values_supported: "list",
+  authorization_encryption_alg_values_supported: "list",
+  authorization_encryption_enc_values_supported: "list",
 
-    // Client-Initiated Backchannel Authentication section 4
-    backchannel_token_delivery_modes_supported: list,
-    backchannel_authentication_request_signing_alg_values_supported: list,
-    backchannel_user_code_parameter_supported: flag,
+  // Client-Initiated Backchannel Authentication section 4
+  backchannel_token_delivery_modes_supported: "list",
+  backchannel_authentication_request_signing_alg_values_supported: "list",
+  backchannel_user_code_parameter_supported: "flag",
 
-    // Drafts: client ID metadata documents, grant management, attestation-based client authentication,
-    // identity assertion grants
-    client_id_metadata_document_supported: flag,
-    grant_management_actions_supported: list,
-    grant_management_action_required: flag,
-    client_attestation_signing_alg_values_supported: list,
-    client_attestation_pop_signing_alg_values_supported: list,
-    authorization_grant_profiles_supported: list,
-    identity_chaining_requested_token_types_supported: list
-  },
-  Schema.Record({ key: Schema.String, value: Schema.Unknown })
-)
+  // Drafts: client ID metadata documents, identity assertion grants
+  client_id_metadata_document_supported: "flag",
+  authorization_grant_profiles_supported: "list"
+} as const satisfies MetadataDocument.Shape
 
 /**
  * The metadata of an authorization server, with the member names of the
@@ -132,13 +112,11 @@ const members = Schema.Struct(
  * @since 0.1.0
  * @category models
  */
-export interface AuthorizationServerMetadata extends Schema.Schema.Type<typeof members> {}
-
-/**
- * @since 0.1.0
- * @category schemas
- */
-export const AuthorizationServerMetadata: Schema.Schema<AuthorizationServerMetadata> = members
+export interface AuthorizationServerMetadata extends MetadataDocument.Document<typeof members> {
+  readonly issuer: string
+  /** The endpoints for requests with a client certificate (RFC 8705 section 5). */
+  readonly mtls_endpoint_aliases?: MetadataDocument.Document<typeof endpoints> | undefined
+}
 
 /**
  * A member that holds the URL of an endpoint.
@@ -160,14 +138,34 @@ export type EndpointName = keyof typeof endpoints
  * @since 0.1.0
  * @category decoding
  */
-export const decode: (
+export const decode = (
   operation: string,
   json: unknown
-) => Effect.Effect<AuthorizationServerMetadata, ProtocolViolation> = MetadataDocument.decoder(members, {
-  known: Object.keys(members.fields),
-  nested: ["mtls_endpoint_aliases"],
-  specification: "RFC 8414 section 2"
-})
+): Effect.Effect<AuthorizationServerMetadata, ProtocolViolation> => {
+  const refuse = (reason: "missing" | "type", member: string) =>
+    MetadataDocument.violation(operation, "RFC 8414 section 2", reason, member)
+  if (!MetadataDocument.isObject(json)) return refuse("type", "")
+  const { mtls_endpoint_aliases: aliases, ...rest } = MetadataDocument.tidy(members, json)
+  if (aliases !== undefined && aliases !== null && !MetadataDocument.isObject(aliases)) {
+    return refuse("type", "mtls_endpoint_aliases")
+  }
+  const document = MetadataDocument.isObject(aliases)
+    ? { ...rest, mtls_endpoint_aliases: MetadataDocument.tidy(endpoints, aliases) }
+    : rest
+  if (rest["issuer"] === undefined) return refuse("missing", "issuer")
+  return isMetadata(document) ? Effect.succeed(document) : refuse("type", wrongMember(document) ?? "")
+}
+
+const wrongMember = (document: Readonly<Record<string, unknown>>): string | undefined => {
+  const aliases = document["mtls_endpoint_aliases"]
+  const wrong = MetadataDocument.wrongMember(members, document)
+  if (wrong !== undefined || !MetadataDocument.isObject(aliases)) return wrong
+  const wrongAlias = MetadataDocument.wrongMember(endpoints, aliases)
+  return wrongAlias === undefined ? undefined : `mtls_endpoint_aliases.${wrongAlias}`
+}
+
+const isMetadata = (document: Readonly<Record<string, unknown>>): document is AuthorizationServerMetadata =>
+  typeof document["issuer"] === "string" && wrongMember(document) === undefined
 
 /**
  * Whether PKCE with S256 can be used: false only for a server which lists its

@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
+import * as Text from "./Text.js"
 
 /**
  * A source of random bytes.
@@ -46,4 +46,4 @@ export declare namespace Entropy {
  * @category constructors
  */
 export const randomText = (bytes: number): Effect.Effect<string> =>
-  Effect.flatMap(Entropy, (entropy) => Effect.map(entropy.bytes(bytes), Encoding.encodeBase64Url))
+  Effect.flatMap(Entropy, (entropy) => Effect.map(entropy.bytes(bytes), Text.base64Url))

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
 import * as Entropy from "./Entropy.js"
 import { ProtocolViolation } from "./OAuthError.js"
@@ -44,7 +43,7 @@ export const isVerifier = (verifier: string): boolean => /^[A-Za-z0-9\-._~]{43,1
 export const challenge = (verifier: string): Effect.Effect<string> =>
   Effect.map(
     Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))),
-    (digest) => Encoding.encodeBase64Url(new Uint8Array(digest))
+    (digest) => Text.base64Url(new Uint8Array(digest))
   )
 
 const make = (verifier: Redacted.Redacted<string>): Effect.Effect<Pkce> =>

@@ -5,36 +5,28 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.js"
 import * as MetadataDocument from "./internal/metadataDocument.js"
 import * as Issuer from "./Issuer.js"
 import { DiscoveryError, type ProtocolViolation } from "./OAuthError.js"
 
-const text = Schema.optional(Schema.String)
-const flag = Schema.optional(Schema.Boolean)
-const list = Schema.optional(Schema.Array(Schema.String))
-
-const members = Schema.Struct(
-  {
-    resource: Schema.String,
-    authorization_servers: list,
-    jwks_uri: text,
-    scopes_supported: list,
-    bearer_methods_supported: list,
-    resource_signing_alg_values_supported: list,
-    resource_name: text,
-    resource_documentation: text,
-    resource_policy_uri: text,
-    resource_tos_uri: text,
-    tls_client_certificate_bound_access_tokens: flag,
-    authorization_details_types_supported: list,
-    dpop_signing_alg_values_supported: list,
-    dpop_bound_access_tokens_required: flag,
-    signed_metadata: text
-  },
-  Schema.Record({ key: Schema.String, value: Schema.Unknown })
-)
+const members = {
+  resource: "text",
+  authorization_servers: "list",
+  jwks_uri: "text",
+  scopes_supported: "list",
+  bearer_methods_supported: "list",
+  resource_signing_alg_values_supported: "list",
+  resource_name: "text",
+  resource_documentation: "text",
+  resource_policy_uri: "text",
+  resource_tos_uri: "text",
+  tls_client_certificate_bound_access_tokens: "flag",
+  authorization_details_types_supported: "list",
+  dpop_signing_alg_values_supported: "list",
+  dpop_bound_access_tokens_required: "flag",
+  signed_metadata: "text"
+} as const satisfies MetadataDocument.Shape
 
 /**
  * The metadata of a protected resource, with the member names of RFC 9728
@@ -43,13 +35,9 @@ const members = Schema.Struct(
  * @since 0.1.0
  * @category models
  */
-export interface ProtectedResourceMetadata extends Schema.Schema.Type<typeof members> {}
-
-/**
- * @since 0.1.0
- * @category schemas
- */
-export const ProtectedResourceMetadata: Schema.Schema<ProtectedResourceMetadata> = members
+export interface ProtectedResourceMetadata extends MetadataDocument.Document<typeof members> {
+  readonly resource: string
+}
 
 /**
  * Reads a metadata document from parsed JSON.
@@ -62,14 +50,22 @@ export const ProtectedResourceMetadata: Schema.Schema<ProtectedResourceMetadata>
  * @since 0.1.0
  * @category decoding
  */
-export const decode: (
+export const decode = (
   operation: string,
   json: unknown
-) => Effect.Effect<ProtectedResourceMetadata, ProtocolViolation> = MetadataDocument.decoder(members, {
-  known: Object.keys(members.fields),
-  nested: [],
-  specification: "RFC 9728 section 2"
-})
+): Effect.Effect<ProtectedResourceMetadata, ProtocolViolation> => {
+  const refuse = (reason: "missing" | "type", member: string) =>
+    MetadataDocument.violation(operation, "RFC 9728 section 2", reason, member)
+  if (!MetadataDocument.isObject(json)) return refuse("type", "")
+  const document = MetadataDocument.tidy(members, json)
+  if (document["resource"] === undefined) return refuse("missing", "resource")
+  return isMetadata(document)
+    ? Effect.succeed(document)
+    : refuse("type", MetadataDocument.wrongMember(members, document) ?? "")
+}
+
+const isMetadata = (document: Readonly<Record<string, unknown>>): document is ProtectedResourceMetadata =>
+  typeof document["resource"] === "string" && MetadataDocument.wrongMember(members, document) === undefined
 
 const suffix = "/.well-known/oauth-protected-resource"
 

@@ -91,3 +91,16 @@ export const equalsConstantTime = (a: string, b: string): boolean => {
   }
   return difference === 0
 }
+
+/**
+ * Bytes in base64url without padding (RFC 7515 section 2): by the platform's
+ * own `btoa`, which a browser has at hand.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const base64Url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "")

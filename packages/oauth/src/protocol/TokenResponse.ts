@@ -3,14 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ProtocolViolation } from "./OAuthError.js"
 import * as Scope from "./Scope.js"
-import { TokenSet } from "./TokenSet.js"
+import type { TokenSet } from "./TokenSet.js"
 
 /**
  * What the reader of a token response must know besides the body.
@@ -21,8 +19,8 @@ import { TokenSet } from "./TokenSet.js"
 export interface TokenResponseContext {
   readonly operation: string
   readonly issuer: string
-  /** The instant from which `expires_in` counts. */
-  readonly receivedAt: DateTime.Utc
+  /** The instant from which `expires_in` counts, in milliseconds since the epoch. */
+  readonly receivedAt: number
   /** The scope asked for, which is the one granted when the server is silent. */
   readonly requestedScope: ReadonlyArray<string>
 }
@@ -43,7 +41,7 @@ export const decode = (
   body: Readonly<Record<string, unknown>>,
   context: TokenResponseContext
 ): Effect.Effect<TokenSet, ProtocolViolation> =>
-  Either.gen(function* () {
+  Effect.gen(function* () {
     const violation = (member: string, reason: ProtocolViolation["reason"], rule: string) =>
       new ProtocolViolation({
         operation: context.operation,
@@ -52,21 +50,21 @@ export const decode = (
         rule: `RFC 6749 section 5.1: ${rule}`,
         message: `${context.operation}: the token response of ${context.issuer} is not valid: ${rule} (RFC 6749 section 5.1).`
       })
-    const text = (member: string): Either.Either<Option.Option<string>, ProtocolViolation> => {
+    const text = (member: string): Effect.Effect<Option.Option<string>, ProtocolViolation> => {
       const value = body[member]
-      if (value === undefined || value === null) return Either.right(Option.none())
+      if (value === undefined || value === null) return Effect.succeed(Option.none())
       return typeof value === "string"
-        ? Either.right(Option.some(value))
-        : Either.left(violation(member, "type", `${member} must be a string`))
+        ? Effect.succeed(Option.some(value))
+        : Effect.fail(violation(member, "type", `${member} must be a string`))
     }
     const required = (member: string) =>
-      Either.flatMap(text(member), (value) =>
+      Effect.flatMap(text(member), (value) =>
         Option.isSome(value) && value.value !== ""
-          ? Either.right(value.value)
-          : Either.left(violation(member, "missing", `${member} is required`))
+          ? Effect.succeed(value.value)
+          : Effect.fail(violation(member, "missing", `${member} is required`))
       )
     const secret = (member: string) =>
-      Either.map(text(member), (value) =>
+      Effect.map(text(member), (value) =>
         Option.map(
           Option.filter(value, (token) => token !== ""),
           Redacted.make
@@ -76,48 +74,44 @@ export const decode = (
     const accessToken = Redacted.make(yield* required("access_token"))
     const tokenType = tokenTypes.get((yield* required("token_type")).toLowerCase())
     if (tokenType === undefined) {
-      return yield* Either.left(
+      return yield* Effect.fail(
         violation("token_type", "unsupported", "token_type must be one the client understands (Bearer, DPoP)")
       )
     }
 
     const expiresIn = body["expires_in"] ?? undefined
     if (expiresIn !== undefined && typeof expiresIn !== "number") {
-      return yield* Either.left(violation("expires_in", "type", "expires_in must be a number of seconds"))
+      return yield* Effect.fail(violation("expires_in", "type", "expires_in must be a number of seconds"))
     }
-    const expiresAt =
-      expiresIn === undefined
-        ? Option.none()
-        : DateTime.make(DateTime.toEpochMillis(context.receivedAt) + expiresIn * 1000)
-    if (expiresIn !== undefined && (expiresIn < 0 || Option.isNone(expiresAt))) {
-      return yield* Either.left(violation("expires_in", "value", "expires_in must be a lifetime in seconds"))
+    if (
+      expiresIn !== undefined &&
+      !(expiresIn >= 0 && context.receivedAt + expiresIn * 1000 <= lastInstant)
+    ) {
+      return yield* Effect.fail(violation("expires_in", "value", "expires_in must be a lifetime in seconds"))
     }
 
     const details = body["authorization_details"] ?? undefined
     if (details !== undefined && !Array.isArray(details)) {
-      return yield* Either.left(
+      return yield* Effect.fail(
         violation("authorization_details", "type", "authorization_details must be an array")
       )
     }
 
-    return new TokenSet(
-      {
-        issuer: context.issuer,
-        accessToken,
-        tokenType,
-        expiresAt: Option.map(expiresAt, DateTime.toUtc),
-        scope: Option.match(yield* text("scope"), {
-          onNone: () => context.requestedScope,
-          onSome: Scope.parse
-        }),
-        refreshToken: yield* secret("refresh_token"),
-        idToken: yield* secret("id_token"),
-        issuedTokenType: yield* text("issued_token_type"),
-        authorizationDetails: Option.fromNullable<ReadonlyArray<unknown> | undefined>(details),
-        additional: Redacted.make(additionalMembers(body))
-      },
-      { disableValidation: true }
-    )
+    return {
+      issuer: context.issuer,
+      accessToken,
+      tokenType,
+      expiresAt: Option.map(Option.fromNullable(expiresIn), (seconds) => context.receivedAt + seconds * 1000),
+      scope: Option.match(yield* text("scope"), {
+        onNone: () => context.requestedScope,
+        onSome: Scope.parse
+      }),
+      refreshToken: yield* secret("refresh_token"),
+      idToken: yield* secret("id_token"),
+      issuedTokenType: yield* text("issued_token_type"),
+      authorizationDetails: Option.fromNullable<ReadonlyArray<unknown> | undefined>(details),
+      additional: Redacted.make(additionalMembers(body))
+    }
   })
 
 const tokenTypes: ReadonlyMap<string, TokenSet["tokenType"]> = new Map([
@@ -125,6 +119,9 @@ const tokenTypes: ReadonlyMap<string, TokenSet["tokenType"]> = new Map([
   ["dpop", "DPoP"],
   ["n_a", "N_A"]
 ])
+
+/** The last instant that a date can hold, in milliseconds since the epoch. */
+const lastInstant = 8.64e15
 
 const knownMembers: ReadonlySet<string> = new Set([
   "access_token",

@@ -7,24 +7,14 @@ import * as Schema from "effect/Schema"
 
 const Secret = Schema.Redacted(Schema.String)
 
-/**
- * The tokens of one successful token response (RFC 6749 section 5.1), with what
- * the client knows besides: when they expire, and who issued them.
- *
- * A `Schema.Class`: encoded, the secrets are plain text, for a store that
- * protects them; printed, they are `<redacted>`.
- *
- * @since 0.1.0
- * @category models
- */
-export class TokenSet extends Schema.Class<TokenSet>("effect-oauth/TokenSet")({
+const struct = Schema.Struct({
   /** The issuer of the authorization server that granted these. */
   issuer: Schema.String,
   accessToken: Secret,
   /** `Bearer`, `DPoP` or `N_A` (RFC 8693: not an access token), whatever the case in the response. */
   tokenType: Schema.Literal("Bearer", "DPoP", "N_A"),
-  /** When the access token expires; none where the server did not say. */
-  expiresAt: Schema.optionalWith(Schema.DateTimeUtc, { as: "Option" }),
+  /** When the access token expires, in milliseconds since the epoch as `Clock` tells; none where the server did not say. */
+  expiresAt: Schema.optionalWith(Schema.Number, { as: "Option" }),
   /** The granted scope: as told, or as asked for where the server was silent (RFC 6749 section 5.1). */
   scope: Schema.Array(Schema.String),
   refreshToken: Schema.optionalWith(Secret, { as: "Option" }),
@@ -36,4 +26,23 @@ export class TokenSet extends Schema.Class<TokenSet>("effect-oauth/TokenSet")({
   authorizationDetails: Schema.optionalWith(Schema.Array(Schema.Unknown), { as: "Option" }),
   /** The members that no specification named here defines; they may hold secrets. */
   additional: Schema.Redacted(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-}) {}
+})
+
+/**
+ * The tokens of one successful token response (RFC 6749 section 5.1), with what
+ * the client knows besides: when they expire, and who issued them. Printed, the
+ * secrets are `<redacted>`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TokenSet extends Schema.Schema.Type<typeof struct> {}
+
+/**
+ * To keep a token set in a store that protects it: encoded, its secrets are
+ * plain text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TokenSet: Schema.Schema<TokenSet, typeof struct.Encoded> = struct

@@ -39,19 +39,17 @@ export const send = (
 ): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
   Effect.gen(function* () {
     const endpoint = yield* client.endpoint(form.operation, form.endpoint)
-    const once = sendOnce(client, form, endpoint)
     const { dpop } = client
-    if (dpop === undefined || form.dpop !== true) return yield* once
-    const answer = yield* once
-    const learned = yield* dpop.learn(endpoint, answer.response.headers)
-    // RFC 9449 section 8: the request was not looked at, and is made anew with the nonce, one time.
-    return learned && wantsNonce(answer.response) ? yield* once : answer
+    return yield* dpop === undefined || form.dpop !== true
+      ? sendOnce(client, form, endpoint)
+      : dpop.exchange({ method: "POST", url: endpoint }, (proof) => sendOnce(client, form, endpoint, proof))
   })
 
 const sendOnce = (
   client: OAuthClient.Service,
   form: FormRequest,
-  endpoint: string
+  endpoint: string,
+  proof?: Redacted.Redacted<string>
 ): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
   Effect.gen(function* () {
     const { extra = {}, operation } = form
@@ -82,16 +80,9 @@ const sendOnce = (
       secrets.push(authorization)
       request = HttpClientRequest.setHeader(request, "authorization", authorization)
     }
-    if (client.dpop !== undefined && form.dpop === true) {
-      const proof = yield* client.dpop.proof("POST", endpoint)
-      request = HttpClientRequest.setHeader(request, "dpop", Redacted.value(proof))
-    }
+    if (proof !== undefined) request = HttpClientRequest.setHeader(request, "dpop", Redacted.value(proof))
     return { response: yield* client.wire.send(operation, request), secrets }
   })
-
-const wantsNonce = (response: Wire.WireResponse): boolean =>
-  (response.status === 400 || response.status === 401) &&
-  new TextDecoder().decode(response.body).includes('"use_dpop_nonce"')
 
 /**
  * The JSON object of a response. The server's own error comes first, whatever

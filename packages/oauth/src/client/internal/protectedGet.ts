@@ -33,18 +33,21 @@ export const get = (
     }
     const { dpop } = client
     if (tokens.tokenType === "N_A" || dpop === undefined) return yield* notUsable(operation, tokens.tokenType)
-    const once = Effect.flatMap(dpop.proof("GET", url, tokens.accessToken), (proof) =>
-      client.wire.send(
-        operation,
-        HttpClientRequest.setHeaders(request, {
-          authorization: `DPoP ${token}`,
-          dpop: Redacted.value(proof)
-        })
-      )
+    const { response } = yield* dpop.exchange(
+      { method: "GET", url, accessToken: tokens.accessToken },
+      (proof) =>
+        Effect.map(
+          client.wire.send(
+            operation,
+            HttpClientRequest.setHeaders(request, {
+              authorization: `DPoP ${token}`,
+              dpop: Redacted.value(proof)
+            })
+          ),
+          (response) => ({ response })
+        )
     )
-    const answer = yield* once
-    const learned = yield* dpop.learn(url, answer.headers)
-    return learned && errorOf(answer) === "use_dpop_nonce" ? yield* once : answer
+    return response
   })
 
 /** What a resource that refused says: in its challenge (RFC 6750 section 3), else in its body, else by its status. */
@@ -81,11 +84,6 @@ const challengeOf = (response: Wire.WireResponse): Option.Option<Challenge.Chall
     Challenge.parse(response.headers["www-authenticate"] ?? "").find(
       ({ parameters, scheme }) => /^(?:bearer|dpop)$/i.test(scheme) && parameters.has("error")
     )
-  )
-
-const errorOf = (response: Wire.WireResponse): string | undefined =>
-  Option.getOrUndefined(
-    Option.flatMap(challengeOf(response), (challenge) => Challenge.parameter(challenge, "error"))
   )
 
 const notUsable = (operation: string, tokenType: TokenSet["tokenType"]): ProtocolViolation =>

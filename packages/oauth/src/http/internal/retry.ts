@@ -5,10 +5,11 @@ import * as Random from "effect/Random"
 import type { TransportError } from "../../protocol/OAuthError.js"
 import type { Limits } from "../HttpLimits.js"
 
-const firstDelay = Duration.millis(200)
+/** In milliseconds. */
+const firstDelay = 200
 
 /**
- * Tries a read again after a failure that may pass: doubling delays with full
+ * Tries a read again after a failure that may pass: doubling delays with
  * jitter, or as long as the server asked for.
  */
 export const withRetries = <A>(
@@ -17,14 +18,13 @@ export const withRetries = <A>(
   tried = 0
 ): Effect.Effect<A, TransportError> =>
   Effect.catchAll(read, (error) => {
-    if (!error.retriable || tried >= limits.retries) return Effect.fail(error)
-    const asked = error.retryAfter === undefined ? undefined : Duration.seconds(error.retryAfter)
-    if (asked !== undefined && Duration.greaterThan(asked, limits.maxRetryDelay)) return Effect.fail(error)
+    const most = Duration.toMillis(limits.maxRetryDelay)
+    const asked = (error.retryAfter ?? 0) * 1000
+    if (!error.retriable || tried >= limits.retries || asked > most) return Effect.fail(error)
     return Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
       Effect.delay(
         withRetries(limits, read, tried + 1),
-        asked ??
-          Duration.times(Duration.min(Duration.times(firstDelay, 2 ** tried), limits.maxRetryDelay), jitter)
+        error.retryAfter === undefined ? Math.min(firstDelay * 2 ** tried, most) * jitter : asked
       )
     )
   })

@@ -1,84 +1,72 @@
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
 import { ProtocolViolation } from "../OAuthError.js"
 
-/** How a kind of metadata document is read. */
-interface Kind {
-  /** The members which the schema knows. */
-  readonly known: ReadonlyArray<string>
-  /** Known members that are objects of the same manner. */
-  readonly nested: ReadonlyArray<string>
-  /** Where its members are defined, as in `"RFC 8414 section 2"`. */
-  readonly specification: string
+/** What the value of a member is: text, true or false, or a list of texts. */
+type Kind = "text" | "flag" | "list"
+
+/** The members that are known, with what their values are. */
+export type Shape = Readonly<Record<string, Kind>>
+
+interface Values {
+  readonly text: string
+  readonly flag: boolean
+  readonly list: ReadonlyArray<string>
 }
 
-/** Reads a metadata document; its errors name a member and never show a value. */
-export const decoder = <A, I>(
-  schema: Schema.Schema<A, I>,
-  kind: Kind
-): ((operation: string, json: unknown) => Effect.Effect<A, ProtocolViolation>) => {
-  const parse = ParseResult.decodeUnknownEither(schema, { errors: "first" })
-  return (operation, json) => {
-    if (!isObject(json)) {
-      return Effect.fail(
-        new ProtocolViolation({
-          operation,
-          reason: "type",
-          message: `The metadata is not a JSON object (${kind.specification}).`,
-          member: "",
-          rule: `${kind.specification}: metadata is a JSON object`
-        })
-      )
-    }
-    return Either.match(parse(tidy(kind, json)), {
-      onRight: Effect.succeed,
-      onLeft: (issue) => Effect.fail(violation(kind, operation, placeOf(issue)))
-    })
-  }
-}
-
-const isObject = (json: unknown): json is Record<string, unknown> => Predicate.isRecord(json)
+/** A document with the members of a shape, each of them optional, and any others as they came. */
+export type Document<S extends Shape> = {
+  readonly [Member in keyof S]?: Values[S[Member]] | undefined
+} & { readonly [member: string]: unknown }
 
 /**
- * Leaves out `__proto__`, which JSON.parse makes an ordinary member and a copy
- * would take for a prototype, and known members that are null.
+ * Where a member is not what its shape says; none where all are. A table and a
+ * loop, since a schema of seventy members weighs more in a browser than the
+ * rest of discovery.
  */
-const tidy = (kind: Kind, json: Record<string, unknown>): Record<string, unknown> => {
-  const kept = Object.entries(json).filter(
-    ([name, value]) => name !== "__proto__" && !(value === null && kind.known.includes(name))
+export const wrongMember = (shape: Shape, json: Readonly<Record<string, unknown>>): string | undefined =>
+  Object.keys(json).find((member) => {
+    const kind = Object.hasOwn(shape, member) ? shape[member] : undefined
+    const value = json[member]
+    return kind !== undefined && value !== undefined && !is[kind](value)
+  })
+
+const is: { readonly [K in Kind]: (value: unknown) => boolean } = {
+  text: (value) => typeof value === "string",
+  flag: (value) => typeof value === "boolean",
+  list: (value) => Array.isArray(value) && value.every((element) => typeof element === "string")
+}
+
+/**
+ * A parsed document without `__proto__`, which JSON.parse makes an ordinary
+ * member and a copy would take for a prototype, and without known members that
+ * are null.
+ */
+export const tidy = (shape: Shape, json: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(json).filter(
+      ([member, value]) => member !== "__proto__" && !(value === null && Object.hasOwn(shape, member))
+    )
   )
-  return Object.fromEntries(
-    kept.map(([name, value]) => [
-      name,
-      kind.nested.includes(name) && isObject(value) ? tidy(kind, value) : value
-    ])
-  )
-}
 
-interface Place {
-  readonly member: string
-  readonly missing: boolean
-}
+export const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
+  typeof json === "object" && json !== null && !Array.isArray(json)
 
-/** The member an issue is about. Of what the formatter says only the path and the kind are used, never its text. */
-const placeOf = (issue: ParseResult.ParseIssue): Place => {
-  const [first] = ParseResult.ArrayFormatter.formatIssueSync(issue)
-  return {
-    member: (first?.path ?? []).filter(Predicate.isString).join("."),
-    missing: first?._tag === "Missing"
-  }
-}
-
-const violation = (kind: Kind, operation: string, place: Place): ProtocolViolation => {
-  const says = place.missing ? "is required" : "has the wrong type"
+/** A document that breaks its specification; names the member and never shows a value. */
+export const violation = (
+  operation: string,
+  specification: string,
+  reason: "missing" | "type",
+  member: string
+): Effect.Effect<never, ProtocolViolation> => {
+  const says =
+    member === ""
+      ? "metadata is a JSON object"
+      : `${member} ${reason === "missing" ? "is required" : "has the wrong type"}`
   return new ProtocolViolation({
     operation,
-    reason: place.missing ? "missing" : "type",
-    message: `The metadata breaks ${kind.specification}: ${place.member} ${says}.`,
-    member: place.member,
-    rule: `${kind.specification}: ${place.member} ${says}`
+    reason,
+    member,
+    rule: `${specification}: ${says}`,
+    message: `The metadata breaks ${specification}: ${says}.`
   })
 }
