@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Authorization from "effect-oauth/Authorization"
-import * as AuthorizationTransaction from "effect-oauth/AuthorizationTransaction"
+import type * as AuthorizationTransaction from "effect-oauth/AuthorizationTransaction"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as CodeExchange from "effect-oauth/CodeExchange"

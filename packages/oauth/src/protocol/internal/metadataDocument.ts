@@ -1,4 +1,4 @@
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import { ProtocolViolation } from "../OAuthError.js"
 
 /** What the value of a member is: text, true or false, or a list of texts. */
