@@ -124,11 +124,12 @@ const importKey = (
       if (jwk.kty === "oct") {
         const secret = typeof jwk["k"] === "string" ? Base64Url.decodeBytes(jwk["k"]) : undefined
         const params = { name: "HMAC", hash: hash(algorithm) }
-        return crypto.subtle.importKey("raw", secret ?? new Uint8Array(), params, false, [operation])
+        const key = crypto.subtle.importKey("raw", secret ?? new Uint8Array(), params, false, [operation])
+        return fitting(await key, algorithm, operation)
       }
       // Only what makes the key: `key_ops`, `use` and `ext` have been judged already.
       const key = await importJWK(material(jwk, operation), algorithm)
-      return key instanceof Uint8Array ? Promise.reject(new TypeError("not an asymmetric key")) : key
+      return key instanceof Uint8Array ? anotherKind() : fitting(key, algorithm, operation)
     },
     catch: () =>
       new KeyringError({
@@ -139,6 +140,21 @@ const importKey = (
       })
   })
 }
+
+const curves: Partial<Record<JwtAlgorithm, string>> = { ES256: "P-256", ES384: "P-384", ES512: "P-521" }
+
+/** A key is imported by what it is; whether that is what the algorithm wants would show only later. */
+const fitting = (key: CryptoKey, algorithm: JwtAlgorithm, operation: Operation): Promise<CryptoKey> => {
+  const wanted = parameters(algorithm)
+  const curve = "namedCurve" in key.algorithm ? key.algorithm.namedCurve : undefined
+  return key.algorithm.name === (typeof wanted === "string" ? wanted : wanted.name) &&
+    curve === curves[algorithm] &&
+    key.usages.includes(operation)
+    ? Promise.resolve(key)
+    : anotherKind()
+}
+
+const anotherKind = (): Promise<never> => Promise.reject(new TypeError("a key of another kind"))
 
 const publicMaterial = ["crv", "x", "y", "n", "e"]
 const privateMaterial = [...publicMaterial, "d", "p", "q", "dp", "dq", "qi"]
