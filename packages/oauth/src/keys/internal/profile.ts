@@ -110,13 +110,14 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     rules: options.rules ?? []
   }
   const issuer = options.issuer ?? []
+  const issuers: ReadonlySet<string> = new Set(typeof issuer === "function" ? [] : listed(issuer))
   return {
     name: options.name,
     algorithms: options.algorithms ?? asymmetric,
     key: options.key ?? "issuer",
-    acceptsType: (typ) => types.includes(typ === undefined ? undefined : mediaType(typ)),
+    acceptsType: (typ) => types.includes(typ) || (typ !== undefined && types.includes(mediaType(typ))),
     expectedType: options.types.map((type) => type ?? "none").join(" or "),
-    acceptsIssuer: typeof issuer === "function" ? issuer : (name) => listed(issuer).includes(name),
+    acceptsIssuer: typeof issuer === "function" ? issuer : (name) => issuers.has(name),
     expectedIssuer:
       typeof issuer === "function" ? "an issuer that the profile accepts" : listed(issuer).join(" or "),
     check: compile(rules),
