@@ -7,17 +7,23 @@ import * as Layer from "effect/Layer"
 import type { KeyringService } from "../keys/Keyring.js"
 import * as Authorization from "./Authorization.js"
 import * as BackChannelLogout from "./BackChannelLogout.js"
+import * as Ciba from "./Ciba.js"
 import * as ClientAssertion from "./ClientAssertion.js"
 import * as ClientCredentials from "./ClientCredentials.js"
 import * as CodeExchange from "./CodeExchange.js"
+import * as DeviceAuthorization from "./DeviceAuthorization.js"
 import * as FrontChannelLogout from "./FrontChannelLogout.js"
+import * as IdentityAssertion from "./IdentityAssertion.js"
+import * as Impersonation from "./Impersonation.js"
 import * as Introspection from "./Introspection.js"
+import * as JwtBearer from "./JwtBearer.js"
 import * as Logout from "./Logout.js"
 import type { OAuthClient } from "./OAuthClient.js"
 import * as PushedAuthorization from "./PushedAuthorization.js"
 import * as Refresh from "./Refresh.js"
 import * as RequestObject from "./RequestObject.js"
 import * as Revocation from "./Revocation.js"
+import * as Saml2Bearer from "./Saml2Bearer.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 import * as TokenExchange from "./TokenExchange.js"
 import * as UserInfo from "./UserInfo.js"
@@ -31,14 +37,20 @@ import * as UserInfo from "./UserInfo.js"
 export const layerKeyless: Layer.Layer<
   | Authorization.Authorization
   | BackChannelLogout.BackChannelLogout
+  | Ciba.Ciba
   | ClientCredentials.ClientCredentials
   | CodeExchange.CodeExchange
+  | DeviceAuthorization.DeviceAuthorization
   | FrontChannelLogout.FrontChannelLogout
+  | IdentityAssertion.IdentityAssertion
+  | Impersonation.Impersonation
   | Introspection.Introspection
+  | JwtBearer.JwtBearer
   | Logout.Logout
   | PushedAuthorization.PushedAuthorization
   | Refresh.Refresh
   | Revocation.Revocation
+  | Saml2Bearer.Saml2Bearer
   | TokenEndpoint.TokenEndpoint
   | TokenExchange.TokenExchange
   | UserInfo.UserInfo,
@@ -47,14 +59,20 @@ export const layerKeyless: Layer.Layer<
 > = Layer.mergeAll(
   Authorization.layer,
   BackChannelLogout.layer,
+  Ciba.layer,
   ClientCredentials.layer,
   CodeExchange.layer,
+  DeviceAuthorization.layer,
   FrontChannelLogout.layer,
+  IdentityAssertion.layer,
+  Impersonation.layer,
   Introspection.layer,
+  JwtBearer.layer,
   Logout.layer,
   PushedAuthorization.layer,
   Refresh.layer,
   Revocation.layer,
+  Saml2Bearer.layer,
   TokenEndpoint.layer,
   TokenExchange.layer,
   UserInfo.layer

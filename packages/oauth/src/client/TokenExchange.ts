@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
@@ -15,7 +16,9 @@ import type { TokenSet } from "../protocol/TokenSet.js"
 import * as TokenType from "../protocol/TokenType.js"
 import type { Parameter } from "./ClientAuthentication.js"
 import { list } from "./internal/list.js"
+import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
+import * as ResourceTokens from "./ResourceTokens.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 
 /**
@@ -58,17 +61,49 @@ export declare namespace TokenExchange {
   }
 
   /**
+   * One of the resources of `exchangeEach`.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Target {
+    readonly resource: string
+    /** Instead of the scope of all. */
+    readonly scope?: ReadonlyArray<string> | undefined
+    /** Instead of the audience of all. */
+    readonly audience?: string | ReadonlyArray<string> | undefined
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface EachOptions extends Omit<Options, "resource"> {
+    /** Each gets a token of its own; one that is named twice is asked for once, as it was named first. */
+    readonly resources: ReadonlyArray<string | Target>
+    /** How many requests are under way at once; 4. */
+    readonly concurrency?: number | undefined
+  }
+
+  /**
    * @since 0.1.0
    * @category models
    */
   export interface Service {
     /**
-     * Sends one request. The response must tell `issued_token_type` (section
+     * Sends one request. A subject or actor token with nothing in it, and a
+     * resource that is no absolute URI or has a fragment, are refused before. The response must tell `issued_token_type` (section
      * 2.2.1), and it must be the type that was requested, where one was. The
      * issued token is `accessToken`, whatever its type; with `tokenType` `N_A` it
      * is not an access token.
      */
     readonly exchange: (options: Options) => Effect.Effect<TokenSet, TokenEndpoint.TokenEndpoint.RequestError>
+    /**
+     * Sends one request for each resource, several at once, and gathers what
+     * comes of each: a failure is that of its resource alone, and the others
+     * keep their tokens.
+     */
+    readonly exchangeEach: (options: EachOptions) => Effect.Effect<ResourceTokens.ResourceTokens>
   }
 }
 
@@ -83,25 +118,44 @@ export const make: Effect.Effect<TokenExchange.Service, never, OAuthClient.OAuth
     const client = yield* OAuthClient.OAuthClient
     const tokenEndpoint = yield* TokenEndpoint.make
 
+    const exchange: TokenExchange.Service["exchange"] = (options) =>
+      Effect.gen(function* () {
+        yield* check(options)
+        const tokens = yield* tokenEndpoint.request({
+          operation,
+          grantType: GrantType.tokenExchange,
+          parameters: parameters(options),
+          scope: options.scope,
+          extra: options.parameters
+        })
+        const issued = tokens.issuedTokenType
+        if (Option.isNone(issued) || issued.value === "") {
+          return yield* violation("missing", "RFC 8693 section 2.2.1: issued_token_type is required")
+        }
+        if (options.requestedTokenType !== undefined && issued.value !== options.requestedTokenType) {
+          return yield* violation("mismatch", "the token issued is not of the requested_token_type")
+        }
+        return tokens
+      }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+
     return {
-      exchange: (options) =>
-        Effect.gen(function* () {
-          const tokens = yield* tokenEndpoint.request({
-            operation,
-            grantType: GrantType.tokenExchange,
-            parameters: parameters(options),
-            scope: options.scope,
-            extra: options.parameters
-          })
-          const issued = tokens.issuedTokenType
-          if (Option.isNone(issued) || issued.value === "") {
-            return yield* violation("missing", "RFC 8693 section 2.2.1: issued_token_type is required")
-          }
-          if (options.requestedTokenType !== undefined && issued.value !== options.requestedTokenType) {
-            return yield* violation("mismatch", "the token issued is not of the requested_token_type")
-          }
-          return tokens
-        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+      exchange,
+      exchangeEach: ({ concurrency = 4, resources, ...common }) => {
+        const targets = new Map<string, TokenExchange.Target>()
+        for (const one of resources) {
+          const target = typeof one === "string" ? { resource: one } : one
+          if (!targets.has(target.resource)) targets.set(target.resource, target)
+        }
+        return Effect.forEach(
+          targets.values(),
+          ({ audience = common.audience, resource, scope = common.scope }) =>
+            Effect.map(
+              Effect.either(exchange({ ...common, resource, audience, scope })),
+              (result) => [resource, Exit.fromEither(result)] as const
+            ),
+          { concurrency: Math.max(1, Math.floor(concurrency) || 1) }
+        ).pipe(Effect.map(ResourceTokens.make))
+      }
     }
   }
 )
@@ -116,6 +170,16 @@ export const layer: Layer.Layer<TokenExchange, never, OAuthClient.OAuthClient> =
 )
 
 const operation = "TokenExchange.exchange"
+
+const check = (options: TokenExchange.Options): Effect.Effect<void, ProtocolViolation> =>
+  Effect.gen(function* () {
+    const rule = (member: string) => `RFC 8693 section 2.1: ${member} is a security token`
+    yield* RequestRules.present(operation, "subject_token", options.subjectToken, rule("subject_token"))
+    if (options.actorToken !== undefined) {
+      yield* RequestRules.present(operation, "actor_token", options.actorToken, rule("actor_token"))
+    }
+    yield* RequestRules.resource(operation, list(options.resource))
+  })
 
 const parameters = (options: TokenExchange.Options): ReadonlyArray<Parameter> => {
   const form: Array<Parameter> = [

@@ -25,6 +25,11 @@ export {
   type IntrospectionClaims
 } from "./internal/clientProfiles.js"
 export {
+  identityAssertion,
+  type IdentityAssertionClaims,
+  type IdentityAssertionOptions
+} from "./internal/identityAssertionProfile.js"
+export {
   idToken,
   type IdTokenClaims,
   type IdTokenOptions,
