@@ -7,12 +7,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
 import * as JwtProfile from "../keys/JwtProfile.js"
 import * as JwtVerifier from "../keys/JwtVerifier.js"
 import { AuthorizationError } from "../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import * as AuthorizationResponse from "./internal/authorizationResponse.js"
+import { opened } from "./internal/encrypted.js"
 import { makeOnce } from "./internal/once.js"
 import * as ServerJwt from "./internal/serverJwt.js"
 import * as OAuthClient from "./OAuthClient.js"
@@ -111,7 +113,7 @@ export const make = (
           }
           const metadata = yield* client.metadata
           const { claims } = yield* verifier.verify(
-            token,
+            yield* opened(client.decrypter, Redacted.make(token)),
             JwtProfile.logoutToken({
               issuer: client.issuer,
               clientId: client.clientId,

@@ -11,7 +11,6 @@ import type * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
 import * as Wire from "../http/Wire.js"
 import * as JwtProfile from "../keys/JwtProfile.js"
-import * as JwtVerifier from "../keys/JwtVerifier.js"
 import type { Parameter } from "./ClientAuthentication.js"
 import * as FormRequest from "./internal/formRequest.js"
 import * as Introspected from "./internal/introspected.js"
@@ -99,14 +98,14 @@ export declare namespace Introspection {
 export const make: Effect.Effect<Introspection.Service, never, OAuthClient.OAuthClient> = Effect.gen(
   function* () {
     const client = yield* OAuthClient.OAuthClient
-    const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
+    const verifyJwt = yield* ServerJwt.makeVerifier(client)
 
     const verify = (response: Wire.WireResponse) =>
       Effect.gen(function* () {
-        const token = yield* ServerJwt.text(operation, response)
         const metadata = yield* client.metadata
-        const { claims } = yield* verifier.verify(
-          token,
+        const claims = yield* verifyJwt(
+          operation,
+          response,
           JwtProfile.introspection({
             issuer: client.issuer,
             audience: client.clientId,

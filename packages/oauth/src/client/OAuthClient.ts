@@ -14,8 +14,10 @@ import * as Scope from "effect/Scope"
 import * as SingleFlight from "../http/SingleFlight.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
+import type { JwtDecrypter } from "../keys/JwtDecrypter.js"
 import type { Keyring } from "../keys/Keyring.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
+import type { JwtClaims } from "../keys/Jwt.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import type { Policy } from "../keys/RemoteJwks.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
@@ -82,6 +84,12 @@ export declare namespace OAuthClient {
       idToken: Redacted.Redacted<string>,
       expectation: Expectation
     ) => Effect.Effect<VerifiedJwt<IdTokenClaims>, MetadataError | JwtError | KeyringError>
+    /** Verifies an authorization response that is a JWT (JARM), and gives what is in it. */
+    readonly verifyResponse: (
+      response: Redacted.Redacted<string>
+    ) => Effect.Effect<VerifiedJwt<JwtClaims>, MetadataError | JwtError | KeyringError>
+    /** What opens the tokens and answers that the server encrypts to this client. */
+    readonly decrypter: JwtDecrypter.Service | undefined
     /** The key that its tokens are bound to, where they are. */
     readonly dpop: Dpop | undefined
     readonly wire: Wire.Wire
@@ -103,6 +111,12 @@ export declare namespace OAuthClient {
     readonly metadata?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
     /** Bind tokens to a key (RFC 9449): what `Dpop.make` makes. */
     readonly dpop?: Dpop | undefined
+    /**
+     * Opens what the server encrypts to this client: ID tokens, UserInfo,
+     * introspection and authorization responses, logout tokens. What
+     * `JwtDecrypter.make` makes.
+     */
+    readonly decrypter?: JwtDecrypter.Service | undefined
     /** How the server's keys are kept; `sameOrigin` is the stricter policy on where they may be. */
     readonly serverKeys?: Partial<Policy> | undefined
     /** Where else to look for the metadata. */
@@ -149,6 +163,7 @@ export const make = <R = never>(
             ...options.serverKeys,
             issuer,
             clientId: options.clientId,
+            decrypter: options.decrypter,
             jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
             wire
           })
@@ -182,6 +197,11 @@ export const make = <R = never>(
         Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
           tokens.verifyIdToken(idToken, known, expectation)
         ),
+      verifyResponse: (response) =>
+        Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
+          tokens.verifyResponse(response, known)
+        ),
+      decrypter: options.decrypter,
       dpop: options.dpop,
       wire
     }

@@ -12,7 +12,6 @@ import * as Telemetry from "../http/Telemetry.js"
 import * as Wire from "../http/Wire.js"
 import * as Jwt from "../keys/Jwt.js"
 import * as JwtProfile from "../keys/JwtProfile.js"
-import * as JwtVerifier from "../keys/JwtVerifier.js"
 import { ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import { checkOwn } from "./internal/ownTokens.js"
@@ -23,7 +22,8 @@ import type { TokenEndpoint } from "./TokenEndpoint.js"
 
 /**
  * Reads what the server tells of the person who logged in (OpenID Connect Core
- * section 5.3), as JSON or in a JWT that the server signs.
+ * section 5.3), as JSON or in a JWT that the server signs,
+ * and encrypts where the client has a `decrypter`.
  *
  * @since 0.1.0
  * @category services
@@ -86,14 +86,13 @@ export declare namespace UserInfo {
  */
 export const make: Effect.Effect<UserInfo.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
   const client = yield* OAuthClient.OAuthClient
-  const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
+  const verifyJwt = yield* ServerJwt.makeVerifier(client)
 
   const verify = (response: Wire.WireResponse) =>
     Effect.gen(function* () {
-      const token = yield* ServerJwt.text(operation, response)
       const metadata = yield* client.metadata
       const algorithms = ServerJwt.algorithms(metadata.userinfo_signing_alg_values_supported)
-      return (yield* verifier.verify(token, profile(client, algorithms))).claims
+      return yield* verifyJwt(operation, response, profile(client, algorithms))
     })
 
   const plain = (response: Wire.WireResponse) =>
@@ -139,7 +138,7 @@ const operation = "UserInfo.get"
 
 const mediaType = "application/jwt"
 
-/** A signed UserInfo response (OpenID Connect Core section 5.3.2): an ID token has an `exp` and is none. */
+/** A signed UserInfo response (OpenID Connect Core section 5.3.2); it need not expire. */
 const profile = (
   client: OAuthClient.OAuthClient.Service,
   algorithms: ReturnType<typeof ServerJwt.algorithms>

@@ -1,6 +1,6 @@
 /**
- * `at_hash` and `c_hash`: what binds an ID token to the access token and the
- * code it came with.
+ * `at_hash`, `c_hash` and `s_hash`: what binds an ID token to the access token,
+ * the code and the state it came with.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import { equal } from "./internal/constantTime.js"
 import { hash, isJwtAlgorithm } from "./JwtAlgorithm.js"
 
 /**
- * The hash of an access token or a code as an ID token signed with the
- * algorithm states it: the left half of the algorithm's hash, in base64url
+ * The hash of an access token, a code or a state as an ID token signed with
+ * the algorithm states it: the left half of the algorithm's hash, in base64url
  * (OpenID Connect Core 3.1.3.6 and 3.3.2.11). EdDSA hashes with SHA-512. Fails
  * with reason `hash` for an algorithm that has no hash here.
  *
@@ -46,7 +46,7 @@ export const compute = (
  * @category checks
  */
 export const check = (
-  claim: "at_hash" | "c_hash",
+  claim: "at_hash" | "c_hash" | "s_hash",
   stated: string,
   algorithm: string,
   value: Redacted.Redacted<string>
@@ -59,7 +59,10 @@ export const check = (
             operation: "IdTokenHash.check",
             reason: "hash",
             claim,
-            message: `IdTokenHash.check: the claim ${claim} is the hash of another ${claim === "at_hash" ? "access token" : "code"} than the one that came with it (OpenID Connect Core 3.1.3.6).`
+            message: `IdTokenHash.check: the claim ${claim} is the hash of another ${names[claim]} than the one that came with it (OpenID Connect Core 3.1.3.6).`
           })
         )
   )
+
+/** What each claim is the hash of; `s_hash` is of Financial-grade API 1.0 part 2, section 5.1. */
+const names = { at_hash: "access token", c_hash: "code", s_hash: "state" } as const

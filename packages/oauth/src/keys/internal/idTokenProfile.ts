@@ -55,7 +55,9 @@ export interface IdTokenOptions extends JwtProfile.Common {
   readonly accessToken?: Redacted.Redacted<string> | undefined
   /** The code that came with it: `c_hash`, where there is one, must be its hash. */
   readonly code?: Redacted.Redacted<string> | undefined
-  /** Refuse a token without the hashes of what came with it, as the hybrid flow requires. */
+  /** The state that came with it: `s_hash`, where there is one, must be its hash; it is never required. */
+  readonly state?: Redacted.Redacted<string> | undefined
+  /** Refuse a token without the hashes of the token and the code that came with it, as the hybrid flow requires. */
   readonly hashesRequired?: boolean | undefined
 }
 
@@ -173,7 +175,7 @@ const unfit = (message: string): JwtError =>
  * 3.1.3.7): `iss`, `sub`, `aud` with the client's id, `exp`, `iat`; `azp`
  * required with several audiences and the client's id wherever it is; the
  * nonce, compared in constant time; `auth_time`, `acr` and the subject where
- * asked for; `at_hash` and `c_hash`. A token whose `typ` says that it is
+ * asked for; `at_hash`, `c_hash` and `s_hash`. A token whose `typ` says that it is
  * something else, or that carries a logout event, is refused.
  *
  * @since 0.1.0
@@ -182,9 +184,12 @@ const unfit = (message: string): JwtError =>
 export const idToken = (options: IdTokenOptions): JwtProfile<IdTokenClaims> => {
   const leeway = Duration.toSeconds(options.leeway ?? defaultLeeway)
   const { nonce } = options
-  const hashes: ReadonlyArray<readonly ["at_hash" | "c_hash", Redacted.Redacted<string> | undefined]> = [
+  const hashes: ReadonlyArray<
+    readonly ["at_hash" | "c_hash" | "s_hash", Redacted.Redacted<string> | undefined]
+  > = [
     ["at_hash", options.accessToken],
-    ["c_hash", options.code]
+    ["c_hash", options.code],
+    ["s_hash", options.state]
   ]
   return make({
     name: "ID token",
@@ -214,7 +219,9 @@ export const idToken = (options: IdTokenOptions): JwtProfile<IdTokenClaims> => {
           ([claim, value]) => {
             const stated = claims[claim]
             if (value === undefined) return Effect.void
-            if (stated === undefined && options.hashesRequired !== true) return Effect.void
+            if (stated === undefined && (options.hashesRequired !== true || claim === "s_hash")) {
+              return Effect.void
+            }
             return typeof stated === "string"
               ? IdTokenHash.check(claim, stated, header.alg, value)
               : Effect.fail(
