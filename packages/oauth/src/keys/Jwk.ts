@@ -10,6 +10,7 @@ import { KeyringError } from "../protocol/OAuthError.js"
 import { isWeakEd25519, modulusBits, saneExponent } from "./internal/keyRules.js"
 import * as Base64Url from "./internal/base64url.js"
 import type { JwtAlgorithm } from "./JwtAlgorithm.js"
+import { asymmetric, symmetric } from "./JwtAlgorithm.js"
 
 /**
  * A JSON Web Key. Members this toolkit does not read are kept.
@@ -104,18 +105,26 @@ export const algorithms = (jwk: JsonWebKey, operation: "sign" | "verify"): Reado
   const byType = algorithmsOfType(jwk)
   if (jwk.alg === undefined) return byType
   // EdDSA and Ed25519 are two names of one algorithm (RFC 9864).
-  const named = jwk.alg === "EdDSA" || jwk.alg === "Ed25519" ? ["EdDSA", "Ed25519"] : [jwk.alg]
-  return byType.filter((algorithm) => named.includes(algorithm))
+  if (byType === edwards) return jwk.alg === "EdDSA" || jwk.alg === "Ed25519" ? edwards : []
+  const named = byType.find((algorithm) => algorithm === jwk.alg)
+  return named === undefined ? [] : (alone.get(named) ?? [])
 }
+
+/** Lists of which there is one each, for keys that are many. */
+const rsa: ReadonlyArray<JwtAlgorithm> = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+const edwards: ReadonlyArray<JwtAlgorithm> = ["EdDSA", "Ed25519"]
+const alone: ReadonlyMap<JwtAlgorithm, ReadonlyArray<JwtAlgorithm>> = new Map(
+  [...asymmetric, ...symmetric, "ES256K" as const].map((algorithm) => [algorithm, [algorithm]])
+)
 
 const algorithmsOfType = (jwk: JsonWebKey): ReadonlyArray<JwtAlgorithm> => {
   switch (jwk.kty) {
     case "RSA":
-      return ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+      return rsa
     case "EC":
       return curves.get(jwk.crv ?? "") ?? []
     case "OKP":
-      return jwk.crv === "Ed25519" ? ["EdDSA", "Ed25519"] : []
+      return jwk.crv === "Ed25519" ? edwards : []
     case "oct": {
       const bytes = typeof jwk["k"] === "string" ? (jwk["k"].length * 3) >> 2 : 0
       return secretAlgorithms.filter(([, least]) => bytes >= least).map(([algorithm]) => algorithm)

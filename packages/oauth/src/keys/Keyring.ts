@@ -64,7 +64,8 @@ export const make = (keys: {
   return {
     signingKey: (query) => select(signing, query),
     verificationKey: (issuer, header) => {
-      const found = indexes.get(issuer)?.find(header) ?? "not_found"
+      const index = indexes.get(issuer)
+      const found = index === undefined ? "not_found" : KeyIndex.find(index, header)
       return typeof found === "string" ? Effect.fail(KeyIndex.noKey(found, issuer)) : Effect.succeed(found)
     },
     jwks: Effect.succeed({ keys: published })

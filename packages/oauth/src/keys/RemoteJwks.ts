@@ -12,8 +12,9 @@ import type {
   ProtocolViolation,
   TransportError
 } from "../protocol/OAuthError.js"
-import { make as makeCache } from "./internal/jwksCache.js"
+import { JwksCache } from "./internal/jwksCache.js"
 import type { Policy } from "./internal/jwksPolicy.js"
+import { inMillis } from "./internal/jwksPolicy.js"
 import type { Keyring } from "./internal/keyring.js"
 
 export { defaultPolicy, type Policy } from "./internal/jwksPolicy.js"
@@ -84,5 +85,19 @@ export interface Options extends Partial<Policy> {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Effect.Effect<RemoteJwks, never, Scope.Scope> =>
-  Effect.map(Effect.scope, (scope) => makeCache(options, scope))
+export const make = ({
+  issuer,
+  jwksUri,
+  wire,
+  ...policy
+}: Options): Effect.Effect<RemoteJwks, never, Scope.Scope> =>
+  Effect.map(Effect.scope, (scope) => {
+    const cache = new JwksCache(issuer, { scope, wire, policy: inMillis(policy), jwksUri: () => jwksUri })
+    return {
+      verificationKey: (asked, header) => cache.verificationKey(asked, header),
+      signingKey: () => cache.signingKey(),
+      jwks: cache.jwks,
+      health: cache.health,
+      refresh: cache.refresh
+    }
+  })

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { KeyringError } from "../protocol/OAuthError.js"
-import { once } from "./internal/prepared.js"
+import { Prepared } from "./internal/prepared.js"
 import type { JsonWebKey } from "./Jwk.js"
 import * as Jwk from "./Jwk.js"
 import type { JwtAlgorithm } from "./JwtAlgorithm.js"
@@ -75,6 +75,7 @@ export const fromJwk = (
     }
 
     const kid = options.kid ?? jwk.kid ?? (jwk.kty === "oct" ? undefined : yield* Jwk.thumbprint(jwk))
+    const prepared = new Prepared<SignatureEngine.Sign>()
     const { key_ops: _, ...described } = Jwk.toPublic(jwk)
     const names = {
       ...(kid === undefined ? {} : { kid }),
@@ -87,6 +88,6 @@ export const fromJwk = (
       algorithms,
       jwk: { ...described, kty: jwk.kty, ...names },
       privateJwk: Option.some(Redacted.make({ ...jwk, ...names })),
-      prepare: once((engine, wanted) => engine.prepareSign(jwk, wanted))
+      prepare: (engine, wanted) => prepared.get(engine, wanted, () => engine.prepareSign(jwk, wanted))
     }
   })

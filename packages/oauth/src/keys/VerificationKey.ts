@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { KeyringError } from "../protocol/OAuthError.js"
-import { once } from "./internal/prepared.js"
+import { Prepared } from "./internal/prepared.js"
 import type { JsonWebKey } from "./Jwk.js"
 import * as Jwk from "./Jwk.js"
 import type { JwtAlgorithm } from "./JwtAlgorithm.js"
@@ -46,12 +46,30 @@ export const fromJwk = (issuer: string, jwk: JsonWebKey): Option.Option<Verifica
   const shown = Jwk.toPublic(jwk)
   const algorithms = Jwk.algorithms(isSecret ? jwk : shown, "verify")
   if (algorithms.length === 0 || Jwk.weakness(jwk) !== undefined) return Option.none()
-  const material = isSecret ? jwk : shown
-  return Option.some({
-    issuer,
-    ...(jwk.kid === undefined ? {} : { kid: jwk.kid }),
-    algorithms,
-    jwk: shown,
-    prepare: once((engine, algorithm) => engine.prepareVerify(material, algorithm))
-  })
+  return Option.some(new Key(issuer, shown, algorithms, isSecret ? jwk : shown))
+}
+
+/** Programs with many issuers hold many of these: a value with as little to it as can be. */
+class Key implements VerificationKey {
+  readonly kid: string | undefined
+  readonly #prepared = new Prepared<SignatureEngine.Verify>()
+  /** Where it is a secret, nobody shall see it. */
+  readonly #material: JsonWebKey
+
+  constructor(
+    readonly issuer: string,
+    readonly jwk: JsonWebKey,
+    readonly algorithms: ReadonlyArray<JwtAlgorithm>,
+    material: JsonWebKey
+  ) {
+    this.kid = jwk.kid
+    this.#material = material
+  }
+
+  prepare(
+    engine: SignatureEngine.Service,
+    algorithm: JwtAlgorithm
+  ): Effect.Effect<SignatureEngine.Verify, KeyringError> {
+    return this.#prepared.get(engine, algorithm, () => engine.prepareVerify(this.#material, algorithm))
+  }
 }

@@ -1,27 +1,42 @@
 /** The state of one issuer's keys, and what each request makes of it. */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { KeyringError } from "../../protocol/OAuthError.js"
+import type { Wire } from "../../http/Wire.js"
+import type {
+  DiscoveryError,
+  KeyringError,
+  ProtocolViolation,
+  TransportError
+} from "../../protocol/OAuthError.js"
+import type { JsonWebKeySet } from "../Jwk.js"
 import type { JwtHeader } from "../Jwt.js"
-import type { Health, Options, RemoteJwks } from "../RemoteJwks.js"
-import { withDefaults } from "./jwksPolicy.js"
+import type { SigningKey } from "../SigningKey.js"
 import type { VerificationKey } from "../VerificationKey.js"
-import * as FetchBudget from "./fetchBudget.js"
+import { FetchBudget } from "./fetchBudget.js"
 import { fetchKeys, refused, unavailable } from "./fetchKeys.js"
 import { keysOf } from "./jwksDocument.js"
+import type { Millis } from "./jwksPolicy.js"
 import type { KeyIndex } from "./keyIndex.js"
 import * as Index from "./keyIndex.js"
 
+/** What the caches of many issuers share. */
+export interface Shared {
+  readonly wire: Wire
+  readonly scope: Scope.Scope
+  readonly policy: Millis
+  /** Where the metadata of an issuer says that its keys are. */
+  readonly jwksUri: (
+    issuer: string
+  ) => Effect.Effect<string, DiscoveryError | TransportError | ProtocolViolation>
+}
+
 /** Keys as they were fetched; instants in milliseconds. */
-interface KeySet {
-  readonly keys: ReadonlyArray<VerificationKey>
-  readonly index: KeyIndex
+interface KeySet extends KeyIndex {
   readonly since: number
   /** From here on they are fetched anew behind the scenes. */
   readonly aging: number
@@ -41,199 +56,231 @@ interface Failure {
   readonly until: number
 }
 
+interface Address {
+  readonly uri: string
+  readonly until: number
+}
+
 type Lookup = Effect.Effect<VerificationKey, KeyringError>
+
+/** How keys are doing; `RemoteJwks.Health` says what it means. */
+export type Health =
+  | { readonly _tag: "fresh"; readonly since: number; readonly until: number }
+  | { readonly _tag: "stale"; readonly since: number; readonly until: number; readonly error?: KeyringError }
+  | { readonly _tag: "unavailable"; readonly error?: KeyringError }
 
 /**
  * The state is plain and changes only between two steps of a fiber, so no lock
- * is needed; fetches belong to the scope, and callers only wait for them.
+ * is needed; fetches belong to the scope, and callers only wait for them. A
+ * class, since programs may hold ten thousand.
  */
-export const make = (given: Options, scope: Scope.Scope): RemoteJwks => {
-  const { issuer, wire } = given
-  const options = withDefaults(given)
-  const millis = {
-    timeToLive: Duration.toMillis(options.timeToLive),
-    minTimeToLive: Duration.toMillis(options.minTimeToLive),
-    jwksUri: Duration.toMillis(options.jwksUriTimeToLive),
-    staleFor: Duration.toMillis(options.staleFor),
-    patience: Duration.toMillis(options.patience),
-    backOff: Duration.toMillis(options.backOff),
-    maxBackOff: Duration.toMillis(options.maxBackOff)
-  }
-  const budget = FetchBudget.make(options.unknownKidFetches, Duration.toMillis(options.unknownKidWindow))
+export class JwksCache {
+  readonly #shared: Shared
+  #current: KeySet | undefined
+  #flight: Flight | undefined
+  #failure: Failure | undefined
+  #address: Address | undefined
+  readonly #budget = new FetchBudget()
 
-  let current: KeySet | undefined
-  let flight: Flight | undefined
-  let failure: Failure | undefined
-  let address: { readonly uri: string; readonly until: number } | undefined
-
-  const locate: Effect.Effect<string, KeyringError> = Effect.clockWith((clock) => {
-    const now = clock.unsafeCurrentTimeMillis()
-    const known = address
-    if (known !== undefined && now < known.until) return Effect.succeed(known.uri)
-    return given.jwksUri.pipe(
-      Effect.tap((uri) =>
-        Effect.sync(() => {
-          address = { uri, until: clock.unsafeCurrentTimeMillis() + millis.jwksUri }
-        })
-      ),
-      // Metadata that cannot be read for now does not make the address wrong.
-      Effect.catchAll((error) =>
-        error._tag === "TransportError" && known !== undefined && now < known.until + millis.staleFor
-          ? Effect.succeed(known.uri)
-          : Effect.fail(unavailable(issuer, error))
-      )
-    )
-  })
-
-  const fetched: Effect.Effect<KeySet, KeyringError> = Effect.flatMap(locate, (uri) =>
-    fetchKeys(wire, issuer, uri, options.sameOrigin).pipe(
-      Effect.mapError((error) => {
-        if (error._tag === "KeyringError") return error
-        // It may have moved: ask where it is before the next try.
-        if (address !== undefined && !error.retriable && error.status !== undefined) {
-          address = { ...address, until: Math.min(address.until, flight?.began ?? 0) }
-        }
-        return unavailable(issuer, error)
-      }),
-      Effect.flatMap(({ document, maxAge }) =>
-        Effect.clockWith((clock) => {
-          const keys = keysOf(issuer, document, current?.keys ?? [])
-          if (keys === undefined) {
-            return Effect.fail(
-              refused(issuer, "malformed", `what ${issuer} publishes is not a JSON Web Key set`)
-            )
-          }
-          const since = clock.unsafeCurrentTimeMillis()
-          const life = Math.min(
-            Math.max(maxAge ?? millis.timeToLive, millis.minTimeToLive),
-            millis.timeToLive
-          )
-          return Effect.succeed({
-            keys,
-            index: Index.make(keys),
-            since,
-            aging: since + life * 0.8,
-            fresh: since + life,
-            usable: since + life + millis.staleFor
-          })
-        })
-      )
-    )
-  )
-
-  const land = (own: Flight, exit: Exit.Exit<KeySet, KeyringError>): Effect.Effect<void> =>
-    Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
-      Effect.clockWith((clock) => {
-        if (flight === own) flight = undefined
-        if (Exit.isSuccess(exit)) {
-          current = exit.value
-          failure = undefined
-          return Deferred.succeed(own.landed, exit.value)
-        }
-        const error = Option.getOrElse(errorOf(exit), () => closed(issuer))
-        const times = (failure?.times ?? 0) + 1
-        const asked = (error.retryAfter ?? 0) * 1000
-        const delay = Math.min(Math.max(millis.backOff * 2 ** (times - 1) * jitter, asked), millis.maxBackOff)
-        failure = { error, times, until: clock.unsafeCurrentTimeMillis() + delay }
-        return Deferred.fail(own.landed, error)
-      })
-    )
-
-  /** The fetch under way, or a new one. */
-  const fly: Effect.Effect<Flight> = Effect.uninterruptible(
-    Effect.clockWith((clock) => {
-      if (flight !== undefined) return Effect.succeed(flight)
-      const began = clock.unsafeCurrentTimeMillis()
-      const own: Flight = { began, landed: Deferred.unsafeMake(FiberId.none) }
-      flight = own
-      budget.spend(began)
-      return fetched.pipe(
-        Effect.interruptible,
-        Effect.onExit((exit) => land(own, exit)),
-        Effect.forkIn(scope),
-        Effect.as(own)
-      )
-    })
-  )
-
-  const arrival: Effect.Effect<KeySet, KeyringError> = Effect.flatMap(fly, (own) =>
-    Deferred.await(own.landed)
-  )
-
-  const isBackingOff = (now: number): boolean =>
-    flight === undefined && failure !== undefined && now < failure.until
-
-  const lookUp = (set: KeySet, header: JwtHeader, otherwise: (set: KeySet) => Lookup): Lookup => {
-    const found = set.index.find(header)
-    if (found === "not_found") return otherwise(set)
-    return found === "ambiguous" ? Effect.fail(Index.noKey(found, issuer)) : Effect.succeed(found)
+  constructor(
+    readonly issuer: string,
+    shared: Shared
+  ) {
+    this.#shared = shared
   }
 
-  const absent: Lookup = Effect.suspend(() => Effect.fail(Index.noKey("not_found", issuer)))
+  get health(): Effect.Effect<Health> {
+    return Effect.clockWith((clock) =>
+      Effect.sync(() => healthOf(this.#current, this.#failure, clock.unsafeCurrentTimeMillis()))
+    )
+  }
 
-  /** What stale keys do not have may be new: nobody can know. */
-  const unknowable: Lookup = Effect.suspend(() => Effect.fail(failure?.error ?? waiting(issuer)))
+  get refresh(): Effect.Effect<void, KeyringError> {
+    return Effect.asVoid(this.#arrival())
+  }
 
-  const unknown = (header: JwtHeader, now: number): Lookup => {
+  get jwks(): Effect.Effect<JsonWebKeySet> {
+    return Effect.succeed({ keys: [] })
+  }
+
+  signingKey(): Effect.Effect<SigningKey, KeyringError> {
+    return Effect.suspend(() => Effect.fail(Index.signsNothing()))
+  }
+
+  verificationKey(issuer: string, header: JwtHeader): Lookup {
+    return issuer === this.issuer
+      ? Effect.clockWith((clock) => this.#lookUpAt(header, clock.unsafeCurrentTimeMillis()))
+      : Effect.fail(Index.noKey("not_found", issuer))
+  }
+
+  #lookUpAt(header: JwtHeader, now: number): Lookup {
+    const set = this.#current
+    if (set !== undefined && now < set.fresh) {
+      const found = this.#lookUp(set, header, () => this.#unknown(header, now))
+      return now < set.aging || this.#flight !== undefined || this.#isBackingOff(now)
+        ? found
+        : Effect.zipRight(this.#fly(), found)
+    }
+    if (set !== undefined && now < set.usable) return this.#old(set, header, now)
+    if (this.#failure !== undefined && this.#isBackingOff(now)) return Effect.fail(this.#failure.error)
+    return Effect.flatMap(this.#arrival(), (fresh) => this.#lookUp(fresh, header, () => this.#absent()))
+  }
+
+  #lookUp(set: KeySet, header: JwtHeader, otherwise: () => Lookup): Lookup {
+    const found = Index.find(set, header)
+    if (found === "not_found") return otherwise()
+    return found === "ambiguous" ? Effect.fail(Index.noKey(found, this.issuer)) : Effect.succeed(found)
+  }
+
+  /** A name that fresh keys do not have: the issuer may just have rotated. */
+  #unknown(header: JwtHeader, now: number): Lookup {
+    const { unknownKidFetches, unknownKidWindow } = this.#shared.policy
     const name = `${header.alg} ${header.kid ?? ""}`
-    if (budget.isMissed(name, now)) return absent
-    if (isBackingOff(now)) return unknowable
-    if (flight === undefined && !budget.allows(now)) return absent
-    return Effect.flatMap(fly, (own) =>
+    if (this.#budget.isMissed(name, now)) return this.#absent()
+    if (this.#isBackingOff(now)) return this.#unknowable()
+    if (this.#flight === undefined && !this.#budget.allows(now, unknownKidFetches, unknownKidWindow)) {
+      return this.#absent()
+    }
+    return Effect.flatMap(this.#fly(), (own) =>
       Effect.flatMap(Deferred.await(own.landed), (set) =>
-        lookUp(set, header, () => {
+        this.#lookUp(set, header, () => {
           // A fetch that began before the token came may have been too early for its key.
-          if (own.began >= now) budget.miss(name, set.since)
-          return absent
+          if (own.began >= now) this.#budget.miss(name, set.since, set.since + unknownKidWindow)
+          return this.#absent()
         })
       )
     )
   }
-
-  const serveStale = (set: KeySet, header: JwtHeader): Lookup => lookUp(set, header, () => unknowable)
 
   /**
    * Keys past their time. The first fetch is waited for, with patience; once one
    * has failed, those at hand serve while the next is under way.
    */
-  const old = (set: KeySet, header: JwtHeader, now: number): Lookup => {
-    if (isBackingOff(now)) return serveStale(set, header)
-    return Effect.flatMap(fly, (own) => {
-      const serves = failure !== undefined && set.index.find(header) !== "not_found"
-      const left = serves ? 0 : own.began + millis.patience - now
-      if (left <= 0) return serveStale(set, header)
+  #old(set: KeySet, header: JwtHeader, now: number): Lookup {
+    const serve = () => this.#lookUp(set, header, () => this.#unknowable())
+    if (this.#isBackingOff(now)) return serve()
+    return Effect.flatMap(this.#fly(), (own) => {
+      const serves = this.#failure !== undefined && Index.find(set, header) !== "not_found"
+      const left = serves ? 0 : own.began + this.#shared.policy.patience - now
+      if (left <= 0) return serve()
       return Effect.flatMap(Effect.timeoutOption(Effect.exit(Deferred.await(own.landed)), left), (waited) =>
         Option.isSome(waited) && Exit.isSuccess(waited.value)
-          ? lookUp(waited.value.value, header, () => absent)
-          : serveStale(set, header)
+          ? this.#lookUp(waited.value.value, header, () => this.#absent())
+          : serve()
       )
     })
   }
 
-  const verificationKey: RemoteJwks["verificationKey"] = (asked, header) => {
-    if (asked !== issuer) return Effect.fail(Index.noKey("not_found", asked))
-    return Effect.clockWith((clock) => {
-      const now = clock.unsafeCurrentTimeMillis()
-      const set = current
-      if (set !== undefined && now < set.fresh) {
-        const found = lookUp(set, header, () => unknown(header, now))
-        return now < set.aging || flight !== undefined || isBackingOff(now)
-          ? found
-          : Effect.zipRight(fly, found)
-      }
-      if (set !== undefined && now < set.usable) return old(set, header, now)
-      if (isBackingOff(now) && failure !== undefined) return Effect.fail(failure.error)
-      return Effect.flatMap(arrival, (fresh) => lookUp(fresh, header, () => absent))
-    })
+  #absent(): Lookup {
+    return Effect.suspend(() => Effect.fail(Index.noKey("not_found", this.issuer)))
   }
 
-  return {
-    verificationKey,
-    signingKey: () => Effect.fail(Index.signsNothing()),
-    jwks: Effect.succeed({ keys: [] }),
-    refresh: Effect.asVoid(arrival),
-    health: Effect.clockWith((clock) =>
-      Effect.sync(() => healthOf(current, failure, clock.unsafeCurrentTimeMillis()))
+  /** What stale keys do not have may be new: nobody can know. */
+  #unknowable(): Lookup {
+    return Effect.suspend(() => Effect.fail(this.#failure?.error ?? waiting(this.issuer)))
+  }
+
+  #isBackingOff(now: number): boolean {
+    return this.#flight === undefined && this.#failure !== undefined && now < this.#failure.until
+  }
+
+  #arrival(): Effect.Effect<KeySet, KeyringError> {
+    return Effect.flatMap(this.#fly(), (own) => Deferred.await(own.landed))
+  }
+
+  /** The fetch under way, or a new one. */
+  #fly(): Effect.Effect<Flight> {
+    return Effect.uninterruptible(
+      Effect.clockWith((clock) => {
+        if (this.#flight !== undefined) return Effect.succeed(this.#flight)
+        const began = clock.unsafeCurrentTimeMillis()
+        const own: Flight = { began, landed: Deferred.unsafeMake(FiberId.none) }
+        this.#flight = own
+        this.#budget.spend(began, this.#shared.policy.unknownKidFetches)
+        return this.#fetch(began).pipe(
+          Effect.interruptible,
+          Effect.onExit((exit) => this.#land(own, exit)),
+          Effect.forkIn(this.#shared.scope),
+          Effect.as(own)
+        )
+      })
+    )
+  }
+
+  #land(own: Flight, exit: Exit.Exit<KeySet, KeyringError>): Effect.Effect<void> {
+    return Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
+      Effect.clockWith((clock) => {
+        if (this.#flight === own) this.#flight = undefined
+        if (Exit.isSuccess(exit)) {
+          this.#current = exit.value
+          this.#failure = undefined
+          return Deferred.succeed(own.landed, exit.value)
+        }
+        const { backOff, maxBackOff } = this.#shared.policy
+        const error = Option.getOrElse(errorOf(exit), () => closed(this.issuer))
+        const times = (this.#failure?.times ?? 0) + 1
+        const asked = (error.retryAfter ?? 0) * 1000
+        const delay = Math.min(Math.max(backOff * 2 ** (times - 1) * jitter, asked), maxBackOff)
+        this.#failure = { error, times, until: clock.unsafeCurrentTimeMillis() + delay }
+        return Deferred.fail(own.landed, error)
+      })
+    )
+  }
+
+  #fetch(began: number): Effect.Effect<KeySet, KeyringError> {
+    const { policy, wire } = this.#shared
+    return Effect.flatMap(this.#locate(began), (uri) =>
+      fetchKeys(wire, this.issuer, uri, policy.sameOrigin).pipe(
+        Effect.mapError((error) => {
+          if (error._tag === "KeyringError") return error
+          // It may have moved: ask where it is before the next try.
+          if (!error.retriable && error.status !== undefined) this.#address = { uri, until: began }
+          return unavailable(this.issuer, error)
+        }),
+        Effect.flatMap(({ document, maxAge }) =>
+          Effect.clockWith((clock) => {
+            const keys = keysOf(this.issuer, document, this.#current?.keys ?? [])
+            if (keys === undefined) {
+              const problem = `what ${this.issuer} publishes is not a JSON Web Key set`
+              return Effect.fail(refused(this.issuer, "malformed", problem))
+            }
+            const since = clock.unsafeCurrentTimeMillis()
+            const life = Math.min(
+              Math.max(maxAge ?? policy.timeToLive, policy.minTimeToLive),
+              policy.timeToLive
+            )
+            const fresh = since + life
+            return Effect.succeed({
+              ...Index.make(keys),
+              since,
+              aging: since + life * 0.8,
+              fresh,
+              usable: fresh + policy.staleFor
+            })
+          })
+        )
+      )
+    )
+  }
+
+  #locate(began: number): Effect.Effect<string, KeyringError> {
+    const known = this.#address
+    if (known !== undefined && began < known.until) return Effect.succeed(known.uri)
+    const { jwksUri, policy } = this.#shared
+    return Effect.clockWith((clock) =>
+      jwksUri(this.issuer).pipe(
+        Effect.tap((uri) =>
+          Effect.sync(() => {
+            this.#address = { uri, until: clock.unsafeCurrentTimeMillis() + policy.jwksUriTimeToLive }
+          })
+        ),
+        // Metadata that cannot be read for now does not make the address wrong.
+        Effect.catchAll((error) =>
+          error._tag === "TransportError" && known !== undefined && began < known.until + policy.staleFor
+            ? Effect.succeed(known.uri)
+            : Effect.fail(unavailable(this.issuer, error))
+        )
+      )
     )
   }
 }

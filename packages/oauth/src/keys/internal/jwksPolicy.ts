@@ -49,16 +49,25 @@ export const defaultPolicy: Policy = {
   sameOrigin: false
 }
 
-/** What was left open, filled in. */
-export const withDefaults = (given: Partial<Policy>): Policy => ({
-  timeToLive: given.timeToLive ?? defaultPolicy.timeToLive,
-  minTimeToLive: given.minTimeToLive ?? defaultPolicy.minTimeToLive,
-  jwksUriTimeToLive: given.jwksUriTimeToLive ?? defaultPolicy.jwksUriTimeToLive,
-  staleFor: given.staleFor ?? defaultPolicy.staleFor,
-  patience: given.patience ?? defaultPolicy.patience,
-  unknownKidFetches: given.unknownKidFetches ?? defaultPolicy.unknownKidFetches,
-  unknownKidWindow: given.unknownKidWindow ?? defaultPolicy.unknownKidWindow,
-  backOff: given.backOff ?? defaultPolicy.backOff,
-  maxBackOff: given.maxBackOff ?? defaultPolicy.maxBackOff,
-  sameOrigin: given.sameOrigin ?? defaultPolicy.sameOrigin
-})
+/** A policy in milliseconds. */
+export type Millis = { readonly [Name in Exclude<keyof Policy, "sameOrigin">]: number } & {
+  readonly sameOrigin: boolean
+}
+
+/** What was left open filled in, in milliseconds. */
+export const inMillis = (given: Partial<Policy>): Millis => {
+  const millis = (name: Exclude<keyof Policy, "sameOrigin" | "unknownKidFetches">) =>
+    Duration.toMillis(given[name] ?? defaultPolicy[name])
+  return {
+    timeToLive: millis("timeToLive"),
+    minTimeToLive: millis("minTimeToLive"),
+    jwksUriTimeToLive: millis("jwksUriTimeToLive"),
+    staleFor: millis("staleFor"),
+    patience: millis("patience"),
+    unknownKidFetches: given.unknownKidFetches ?? defaultPolicy.unknownKidFetches,
+    unknownKidWindow: millis("unknownKidWindow"),
+    backOff: millis("backOff"),
+    maxBackOff: millis("maxBackOff"),
+    sameOrigin: given.sameOrigin ?? defaultPolicy.sameOrigin
+  }
+}

@@ -2,38 +2,56 @@
 import { KeyringError } from "../../protocol/OAuthError.js"
 import type { VerificationKey } from "../VerificationKey.js"
 
-export interface KeyIndex {
-  /** The one key that fits, or why there is none. */
-  readonly find: (header: {
-    readonly alg: string
-    readonly kid?: string | undefined
-  }) => VerificationKey | "not_found" | "ambiguous"
+interface Header {
+  readonly alg: string
+  readonly kid?: string | undefined
 }
 
-export const make = (keys: ReadonlyArray<VerificationKey>): KeyIndex => {
-  const byKid = new Map<string, ReadonlyArray<VerificationKey>>()
-  const byAlgorithm = new Map<string, ReadonlyArray<VerificationKey>>()
+export interface KeyIndex {
+  readonly keys: ReadonlyArray<VerificationKey>
+  /** Of a set large enough for looking through it to cost something. */
+  readonly byName: ByName | undefined
+}
+
+interface ByName {
+  readonly kid: ReadonlyMap<string, ReadonlyArray<VerificationKey>>
+  readonly algorithm: ReadonlyMap<string, ReadonlyArray<VerificationKey>>
+}
+
+const few = 8
+
+export const make = (keys: ReadonlyArray<VerificationKey>): KeyIndex => ({
+  keys,
+  byName: keys.length > few ? nameAll(keys) : undefined
+})
+
+const nameAll = (keys: ReadonlyArray<VerificationKey>): ByName => {
+  const kid = new Map<string, ReadonlyArray<VerificationKey>>()
+  const algorithm = new Map<string, ReadonlyArray<VerificationKey>>()
   for (const key of keys) {
-    if (key.kid !== undefined) byKid.set(key.kid, [...(byKid.get(key.kid) ?? []), key])
-    for (const algorithm of key.algorithms) {
-      const others = byAlgorithm.get(algorithm) ?? []
+    if (key.kid !== undefined) kid.set(key.kid, [...(kid.get(key.kid) ?? []), key])
+    for (const name of key.algorithms) {
+      const others = algorithm.get(name) ?? []
       // Two are as ambiguous as a thousand.
-      if (others.length < 2) byAlgorithm.set(algorithm, [...others, key])
+      if (others.length < 2) algorithm.set(name, [...others, key])
     }
   }
-  return {
-    find: ({ alg, kid }) => {
-      const candidates = kid === undefined ? byAlgorithm.get(alg) : byKid.get(kid)
-      if (candidates === undefined) return "not_found"
-      let found: VerificationKey | undefined
-      for (const key of candidates) {
-        if (!key.algorithms.some((algorithm) => algorithm === alg)) continue
-        if (found !== undefined) return "ambiguous"
-        found = key
-      }
-      return found ?? "not_found"
-    }
+  return { kid, algorithm }
+}
+
+/** The one key that fits, or why there is none. */
+export const find = (index: KeyIndex, { alg, kid }: Header): VerificationKey | "not_found" | "ambiguous" => {
+  const { byName } = index
+  const candidates =
+    byName === undefined ? index.keys : kid === undefined ? byName.algorithm.get(alg) : byName.kid.get(kid)
+  if (candidates === undefined) return "not_found"
+  let found: VerificationKey | undefined
+  for (const key of candidates) {
+    if ((kid !== undefined && key.kid !== kid) || !key.algorithms.some((name) => name === alg)) continue
+    if (found !== undefined) return "ambiguous"
+    found = key
   }
+  return found ?? "not_found"
 }
 
 const operation = "Keyring.verificationKey"

@@ -5,10 +5,11 @@ import type * as Scope from "effect/Scope"
 import * as WellKnown from "../../http/WellKnown.js"
 import * as Wire from "../../http/Wire.js"
 import { DiscoveryError } from "../../protocol/OAuthError.js"
-import type { RemoteJwks } from "../RemoteJwks.js"
 import { listed } from "./claimRules.js"
-import * as JwksCache from "./jwksCache.js"
+import type { Shared } from "./jwksCache.js"
+import { JwksCache } from "./jwksCache.js"
 import type { Policy } from "./jwksPolicy.js"
+import { inMillis } from "./jwksPolicy.js"
 import * as Index from "./keyIndex.js"
 import type { Keyring } from "./keyring.js"
 
@@ -55,10 +56,17 @@ export const remoteKeyring = (
     const accepts =
       typeof issuers === "function" ? issuers : (issuer: string) => trusted?.has(issuer) === true
     /** In the order in which they were last asked for, where any may have to go. */
-    const rings = new Map<string, RemoteJwks>()
+    const rings = new Map<string, JwksCache>()
     const crowded = trusted === undefined || trusted.size > maxIssuers
 
-    const ringOf = (issuer: string): RemoteJwks | undefined => {
+    const shared: Shared = {
+      wire,
+      scope,
+      policy: inMillis(options),
+      jwksUri: (issuer) => jwksUri(wire, issuer, options)
+    }
+
+    const ringOf = (issuer: string): JwksCache | undefined => {
       const known = rings.get(issuer)
       if (known !== undefined) {
         if (crowded) {
@@ -68,10 +76,7 @@ export const remoteKeyring = (
         return known
       }
       if (!accepts(issuer)) return undefined
-      const ring = JwksCache.make(
-        { ...options, issuer, wire, jwksUri: jwksUri(wire, issuer, options) },
-        scope
-      )
+      const ring = new JwksCache(issuer, shared)
       for (const [oldest] of rings) {
         if (rings.size < maxIssuers) break
         rings.delete(oldest)
