@@ -22,7 +22,7 @@ export const read = (
   const parameters = new Map<string, string>()
   for (const [name, value] of pairs(response)) {
     if (parameters.has(name)) {
-      return refuse(operation, "duplicate", `the response has the parameter ${shown(name)} more than once`)
+      return refuse(operation, "duplicate", `the response has ${shown(name)} more than once`)
     }
     if (parameters.size === maxParameters || value.length > maxValueLength) {
       return refuse(
@@ -82,15 +82,20 @@ export const code = (
     : Effect.succeed(Redacted.make(value))
 }
 
+/** What else a response may hold that must not be shown, though it has no business beside an error. */
+const secretParameters = ["code", "response", "id_token", "access_token", "token"]
+
 const serverError = (
   operation: string,
   code: string,
   parameters: Parameters,
   transaction: AuthorizationTransaction
 ): Effect.Effect<never, AuthorizationError> => {
-  const secrets = [transaction.state, transaction.verifier, ...Option.toArray(transaction.nonce)].map(
-    Redacted.value
-  )
+  const { nonce, state, verifier } = transaction
+  const secrets = [
+    ...[state, verifier, ...Option.toArray(nonce)].map(Redacted.value),
+    ...secretParameters.flatMap((name) => parameters.get(name) ?? [])
+  ]
   const error = Text.sanitize(code, secrets)
   const description = parameters.get("error_description")
   const told = description === undefined ? undefined : Text.sanitize(description, secrets)
@@ -112,7 +117,9 @@ const pairs = (response: Response): Iterable<readonly [string, string]> => {
   return URL.canParse(response) ? new URL(response).searchParams : new URLSearchParams(response)
 }
 
-const shown = (name: string): string => JSON.stringify(Text.sanitize(name).slice(0, 60))
+/** The name of a parameter, where it is a word; a hostile or mangled URL may have anything there, a code too. */
+const shown = (name: string): string =>
+  /^[a-z_]{1,40}$/.test(name) ? `the parameter ${JSON.stringify(name)}` : "a parameter"
 
 const refuse = (
   operation: string,

@@ -24,6 +24,11 @@ export const readBody = (
   const chunks: Array<Uint8Array> = []
   let size = 0
   return response.stream.pipe(
+    // Before it is run: a stream runs in a fiber of its own, whose failure is logged as it is.
+    Stream.catchAll((error) =>
+      // No body at all is an empty body.
+      error.reason === "EmptyBody" ? Stream.empty : Stream.fail(broken(operation, url))
+    ),
     Stream.runForEachChunk((incoming) => {
       for (const bytes of incoming) {
         size += bytes.byteLength
@@ -31,11 +36,6 @@ export const readBody = (
         chunks.push(bytes)
       }
       return Effect.void
-    }),
-    Effect.catchTags({
-      // No body at all is an empty body.
-      ResponseError: (error) =>
-        error.reason === "EmptyBody" ? Effect.void : Effect.fail(broken(operation, url))
     }),
     Effect.map(() => concat(chunks, size))
   )
