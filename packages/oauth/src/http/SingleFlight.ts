@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 
 /**
@@ -64,6 +65,8 @@ export const make = <A, E, R>(
         Effect.interruptible,
         Effect.onExit((exit) => settle(own, exit)),
         Effect.forkIn(scope),
+        // Those who wait are told of a failure: nothing about it is unhandled.
+        Effect.withUnhandledErrorLogLevel(Option.none()),
         Effect.as(own)
       )
     })

@@ -123,11 +123,11 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
             message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
           })
       }),
-      // Fibers inside the platform's clients fail with errors that print headers and URLs, and Effect logs those.
-      Effect.withUnhandledErrorLogLevel(Option.none()),
       // The interruption of a fiber reaches the children that a timeout makes even where the fiber itself is
       // uninterruptible: without this, a grant once sent would be abandoned.
-      Effect.disconnect
+      Effect.disconnect,
+      // Fibers inside the platform's clients fail with errors that print headers and URLs, and Effect logs those.
+      Effect.withUnhandledErrorLogLevel(Option.none())
     )
   }
 

@@ -8,6 +8,7 @@ import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as SingleFlight from "effect-oauth/SingleFlight"
+import { capturing } from "./support/telemetry.js"
 
 /** Work that says when it began, waits for leave, and counts its runs. */
 const slowWork = Effect.gen(function* () {
@@ -81,6 +82,17 @@ describe("SingleFlight", () => {
       assert.deepStrictEqual(yield* Fiber.join(fibers), ["outage", "outage"])
       assert.strictEqual(yield* Effect.flip(flight.get), "outage")
       assert.strictEqual(yield* runs, 2)
+    })
+  )
+
+  it.scoped("a failure that was told is not logged as one that nobody handled", () =>
+    Effect.gen(function* () {
+      const { layer, logs } = yield* capturing
+      yield* Effect.gen(function* () {
+        const flight = yield* SingleFlight.make(Effect.fail("outage"), "1 minute")
+        yield* Effect.flip(flight.get)
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(yield* logs, [])
     })
   )
 
