@@ -4,6 +4,7 @@ import * as JwtProfile from "effect-oauth/JwtProfile"
 import * as JwtSigner from "effect-oauth/JwtSigner"
 import * as JwtVerifier from "effect-oauth/JwtVerifier"
 import * as Keyring from "effect-oauth/Keyring"
+import * as KeyRotation from "effect-oauth/KeyRotation"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 
@@ -11,38 +12,35 @@ const issuer = "https://agent.example"
 const audience = "https://notes.example/api"
 const profile = JwtProfile.accessToken({ issuer, audience })
 
-/** What a service signs with whatever key comes first in its keyring. */
-const issue = (keyring: Keyring.Keyring) =>
-  Effect.flatMap(JwtSigner.fromKeyring(keyring), (signer) =>
-    signer.sign({ iss: issuer, sub: "ada", aud: audience, client_id: "agent" }, { typ: "at+jwt" })
-  )
-
-/** What an API trusts: the public halves, as the service publishes them. */
-const accepts = (published: Keyring.Keyring) =>
+/** What an API trusts: the public halves, as the service publishes them at the moment. */
+const verifierOf = (service: Keyring.Keyring) =>
   Effect.gen(function* () {
-    const jwks = yield* published.jwks
+    const jwks = yield* service.jwks
     yield* Console.log(`published  ${jwks.keys.map((key) => `${key.alg} ${key.kid}`).join(", ")}`)
     return yield* JwtVerifier.fromKeyring(yield* Keyring.fromJwks({ issuer, jwks }))
   })
 
 const main = Effect.gen(function* () {
-  // From `Keyring.fromPem` or `Keyring.fromJwk` where the key is kept; its name is its thumbprint unless given.
-  const current = yield* Keyring.generate({ alg: "ES256" })
-  const before = yield* issue(current)
+  // A keyring whose keys replace each other; `KeyRotation.layer` does what is due by itself. A key that
+  // stays is `Keyring.fromPem`, `Keyring.fromJwk` or `Keyring.generate`. Names are thumbprints unless given.
+  const service = yield* KeyRotation.make({ issuer, period: "30 days", retainFor: "1 day" })
+  const signer = yield* JwtSigner.fromKeyring(service)
+  const sign = signer.sign({ iss: issuer, sub: "ada", aud: audience, client_id: "agent" }, { typ: "at+jwt" })
 
-  // The next key signs, and the one before is published until its last token has expired.
-  const next = yield* Keyring.generate({ alg: "ES256" })
-  const rotated = Keyring.combine(next, current)
-  const after = yield* issue(rotated)
+  const before = yield* sign
+  yield* service.rotate
+  const after = yield* sign
 
-  const verifier = yield* accepts(rotated)
+  // The key of before signs nothing any more, and what it signed is still accepted.
+  const verifier = yield* verifierOf(service)
   const old = yield* verifier.verify(before, profile)
   const fresh = yield* verifier.verify(after, profile)
-  yield* Console.log(`accepted   ${old.key.kid} and ${fresh.key.kid}`)
+  yield* Console.log(`accepted   ${old.header.kid} and ${fresh.header.kid}`)
 
-  // Once the old key is gone, so are its tokens.
-  const alone = yield* accepts(next)
-  yield* alone
+  // A key that got into wrong hands is dropped at once, and its tokens with it.
+  yield* service.revoke(old.header.kid ?? "")
+  const later = yield* verifierOf(service)
+  yield* later
     .verify(before, profile)
     .pipe(Effect.catchTag("JwtError", (error) => Console.log(`refused    ${error.reason}: ${error.message}`)))
 })
