@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
-import type { Judged } from "./internal/admit.js"
+import type { Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "./internal/atOnce.js"
 import type { Problem } from "./internal/claimRules.js"
@@ -149,8 +149,12 @@ const embeddedKey = (header: JwtHeader): Effect.Effect<VerificationKey.Verificat
  */
 export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Effect<JwtVerifier.Service> =>
   Effect.map(SignatureEngine, (engine) => {
-    const maxTokenBytes = options.maxTokenBytes ?? 16 * 1024
     const knownHeaders = new Map<string, JwtHeader>()
+    const reader: Reader = {
+      maxTokenBytes: options.maxTokenBytes ?? 16 * 1024,
+      known: knownHeaders,
+      scratch: new Uint8Array(4096)
+    }
     const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
 
     const keyOf = (header: JwtHeader, judged: Judged, profile: JwtProfile<unknown>, now: number) =>
@@ -163,7 +167,6 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       )
 
     const knowHeader = (segment: string, header: JwtHeader) => {
-      if (knownHeaders.has(segment)) return
       if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
       knownHeaders.set(segment, header)
     }
@@ -184,7 +187,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       profile: JwtProfile<A>,
       now: number
     ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
-      const admitted = admit(token, maxTokenBytes, knownHeaders)
+      const admitted = admit(token, reader)
       if (admitted instanceof Refusal) return Effect.fail(refused(admitted.problem, now))
       const { claims, header } = admitted
       const judged = judge(admitted, profile, now)
@@ -204,7 +207,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
             if (!valid)
               return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
             const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
-            knowHeader(admitted.headerSegment, header)
+            if (!admitted.isKnown) knowHeader(admitted.headerSegment, header)
             if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
             return result(profile, verified)
           })

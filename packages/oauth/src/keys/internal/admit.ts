@@ -16,6 +16,8 @@ export class Refusal {
 export interface Admitted {
   readonly headerSegment: string
   readonly header: JwtHeader
+  /** Whether the header came with a good signature before. */
+  readonly isKnown: boolean
   readonly claims: JwtClaims
   readonly signingInput: string
   readonly signature: string
@@ -23,15 +25,17 @@ export interface Admitted {
 
 const malformed = (message: string): Refusal => new Refusal({ reason: "malformed", message })
 
-/**
- * Size, structure, encodings, header. A header among `known`, which came with a
- * good signature before, is not parsed again.
- */
-export const admit = (
-  token: string,
-  maxTokenBytes: number,
-  known: ReadonlyMap<string, JwtHeader>
-): Admitted | Refusal => {
+/** What a verifier keeps from one token to the next. */
+export interface Reader {
+  readonly maxTokenBytes: number
+  /** Headers that came with a good signature before, by their text: they are not parsed again. */
+  readonly known: ReadonlyMap<string, JwtHeader>
+  /** To write on. */
+  readonly scratch: Uint8Array
+}
+
+/** Size, structure, encodings, header. */
+export const admit = (token: string, { known, maxTokenBytes, scratch }: Reader): Admitted | Refusal => {
   if (token.length > maxTokenBytes) {
     return new Refusal({
       reason: "too_large",
@@ -44,13 +48,15 @@ export const admit = (
     return malformed("the token is not a signed JWT: three parts with something in each")
   }
   const headerSegment = token.slice(0, dots.first)
-  const header = known.get(headerSegment) ?? newHeader(headerSegment)
+  const before = known.get(headerSegment)
+  const header = before ?? newHeader(headerSegment)
   if (header instanceof Refusal) return header
   const signature = token.slice(dots.second + 1)
   if (!isBase64Url(signature)) return malformed("the signature is not base64url in its one spelling")
-  const claims = parseClaims(token.slice(dots.first + 1, dots.second))
+  const claims = parseClaims(token.slice(dots.first + 1, dots.second), scratch)
   if (claims === undefined) return malformed("the claims are not base64url of a JSON object in UTF-8")
-  return { headerSegment, header, claims, signingInput: token.slice(0, dots.second), signature }
+  const signingInput = token.slice(0, dots.second)
+  return { headerSegment, header, isKnown: before !== undefined, claims, signingInput, signature }
 }
 
 const newHeader = (segment: string): JwtHeader | Refusal => {

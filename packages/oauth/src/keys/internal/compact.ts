@@ -30,7 +30,7 @@ export const parseHeader = (segment: string): JwtHeader | string => {
   return { ...header, alg, ...(kid === undefined ? {} : { kid }), ...(typ === undefined ? {} : { typ }) }
 }
 
-export const parseClaims = (segment: string): JwtClaims | undefined => {
-  const text = Base64Url.decodeText(segment)
+export const parseClaims = (segment: string, scratch?: Uint8Array): JwtClaims | undefined => {
+  const text = Base64Url.decodeText(segment, scratch)
   return text === undefined ? undefined : parseObject(text)
 }
