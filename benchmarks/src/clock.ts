@@ -28,22 +28,18 @@ const schedule = (): Instant["thread"] => {
   }
 }
 
-export const now = (): Instant => ({
-  thread: schedule(),
-  loop: performance.eventLoopUtilization(),
-  wall: performance.now() * 1000
-})
+/** What the thread is told about itself is read within the time on the wall, so that it is a part of it. */
+export const now = (): Instant => {
+  const loop = performance.eventLoopUtilization()
+  const wall = performance.now() * 1000
+  return { loop, wall, thread: schedule() }
+}
 
 export const since = (start: Instant): Elapsed => {
-  const wall = performance.now() * 1000 - start.wall
   const end = schedule()
-  const kept = end === undefined || start.thread === undefined ? 0 : end.kept - start.thread.kept
-  return {
-    wall,
-    undisturbed: wall - kept,
-    mainThread:
-      end === undefined || start.thread === undefined
-        ? performance.eventLoopUtilization(start.loop).active * 1000
-        : end.onCore - start.thread.onCore
-  }
+  const wall = performance.now() * 1000 - start.wall
+  const { thread } = start
+  return end === undefined || thread === undefined
+    ? { wall, undisturbed: wall, mainThread: performance.eventLoopUtilization(start.loop).active * 1000 }
+    : { wall, undisturbed: wall - (end.kept - thread.kept), mainThread: end.onCore - thread.onCore }
 }

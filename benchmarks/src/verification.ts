@@ -28,6 +28,7 @@ export const oneByOne = async (keys: Keys, tokens: ReadonlyArray<Token>): Promis
     clock: "undisturbed",
     tasks: [
       Subjects.rawOneByOne(keys, tokens),
+      Subjects.rawAndParsed(keys, texts(tokens)),
       Subjects.oneByOne(toolkit, verify, texts(tokens)),
       Subjects.fastJwt("fast-jwt", keys, texts(tokens), false),
       Subjects.promisesOneByOne("jose", await Subjects.joseVerify(keys), texts(tokens))
