@@ -18,7 +18,7 @@ interface Job {
 }
 
 /** How many operations a fiber may do here before it looks whether others are waiting. */
-const stretch = 8
+const stretch = 32
 
 /**
  * An operation done at once hides that others are about to follow, so what is
