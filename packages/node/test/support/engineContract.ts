@@ -46,7 +46,7 @@ const orders: Partial<Record<JwtAlgorithm, bigint>> = {
 const ed25519Order = 2n ** 252n + 27742317777372353535851937790883648493n
 
 const privateKeyOf = (algorithm: JwtAlgorithm): crypto.KeyObject => {
-  const { key_ops: _, ...key } = keyFor(algorithm).private
+  const key: crypto.JsonWebKey = JSON.parse(JSON.stringify(keyFor(algorithm).private))
   return crypto.createPrivateKey({ key, format: "jwk" })
 }
 
