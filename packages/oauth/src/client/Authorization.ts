@@ -186,6 +186,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
         for (const [name, value] of extra) set(name, value)
         url.searchParams.delete("resource")
         for (const one of resource) url.searchParams.append("resource", one)
+        client.quirks?.authorize(url.searchParams)
 
         return {
           url: url.href,

@@ -7,13 +7,17 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
+import type { Wire } from "../http/Wire.js"
 import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import type { KeyringService } from "../keys/Keyring.js"
-import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
+import * as Keyring from "../keys/Keyring.js"
+import type { AuthorizationServerMetadata, EndpointName } from "../protocol/AuthorizationServerMetadata.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
-import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { JwtError, KeyringError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import type { AssertionSource } from "./AssertionSource.js"
 import * as ClientAssertion from "./ClientAssertion.js"
+import { publicClient } from "./internal/publicClient.js"
 
 /**
  * A form parameter; secrets are `Redacted` until they are on the wire.
@@ -30,8 +34,8 @@ export type Parameter = readonly [name: string, value: string | Redacted.Redacte
  * @category models
  */
 export interface Credentials {
-  /** The `Authorization` header, where the method uses one. */
-  readonly authorization?: Redacted.Redacted<string> | undefined
+  /** Headers by their names, such as `authorization`, where the method uses some. */
+  readonly headers?: Readonly<Record<string, Redacted.Redacted<string>>> | undefined
   readonly parameters: ReadonlyArray<Parameter>
   /** What else is secret in them: a server may send it back in an error, where it must not stay. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted<string>> | undefined
@@ -59,7 +63,8 @@ export interface AuthenticationRequest {
  * @since 0.1.0
  * @category errors
  */
-export type AuthenticationError = DiscoveryError | KeyringError | JwtError
+export type AuthenticationError =
+  DiscoveryError | KeyringError | JwtError | TransportError | ProtocolViolation
 
 /**
  * A way to authenticate; `R` is what it needs, and becomes what
@@ -72,6 +77,10 @@ export interface ClientAuthentication<out R = never> {
   readonly authenticate: (
     request: AuthenticationRequest
   ) => Effect.Effect<Credentials, AuthenticationError, R>
+  /** Whether what goes to an endpoint goes to its alias for mutual TLS (RFC 8705 section 5). */
+  readonly usesAlias?: ((endpoint: EndpointName) => boolean) | undefined
+  /** Wraps every exchange of the client, where the method learns something from the answers. */
+  readonly adapt?: ((wire: Wire) => Wire) | undefined
 }
 
 /**
@@ -80,9 +89,7 @@ export interface ClientAuthentication<out R = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const none: ClientAuthentication = {
-  authenticate: ({ clientId }) => Effect.succeed({ parameters: [["client_id", clientId]] })
-}
+export const none: ClientAuthentication = publicClient
 
 /**
  * `client_secret_basic` (RFC 6749 section 2.3.1): id and secret, each
@@ -95,12 +102,37 @@ export const none: ClientAuthentication = {
 export const clientSecretBasic = (secret: Redacted.Redacted<string>): ClientAuthentication => ({
   authenticate: ({ clientId }) =>
     Effect.sync(() => ({
-      authorization: Redacted.make(
-        `Basic ${Encoding.encodeBase64(`${formEncode(clientId)}:${formEncode(Redacted.value(secret))}`)}`
-      ),
+      headers: basic(`${formEncode(clientId)}:${formEncode(Redacted.value(secret))}`),
       parameters: [],
       secrets: [secret]
     }))
+})
+
+/**
+ * `client_secret_basic` as many servers read it: id and secret are not encoded
+ * before base64, as RFC 7617 would have it and RFC 6749 section 2.3.1 does not.
+ * A deviation, needed where an id or secret has a character that the encoding
+ * changes and the server does not decode it (Reddit, X, Zoom). An id with a
+ * colon cannot be sent so, and is a `DiscoveryError` with reason `unsupported`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const clientSecretBasicRaw = (secret: Redacted.Redacted<string>): ClientAuthentication => ({
+  authenticate: ({ clientId, operation }) =>
+    clientId.includes(":")
+      ? Effect.fail(
+          new DiscoveryError({
+            operation,
+            reason: "unsupported",
+            message: `${operation}: a client id with a colon cannot be sent by clientSecretBasicRaw. Use ClientAuthentication.clientSecretBasic or clientSecretPost.`
+          })
+        )
+      : Effect.sync(() => ({
+          headers: basic(`${clientId}:${Redacted.value(secret)}`),
+          parameters: [],
+          secrets: [secret]
+        }))
 })
 
 /**
@@ -145,6 +177,32 @@ export const clientSecret = (secret: Redacted.Redacted<string>): ClientAuthentic
 })
 
 /**
+ * A secret that is fetched or made for every request: out of a vault, or the
+ * signed one of `appleSecret`. It is sent by `method`: `clientSecret` unless
+ * given. Fetch slow ones through `Effect.cachedWithTTL`.
+ *
+ * @example
+ * import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const fromVault = Effect.succeed(Redacted.make("of the day"))
+ * const authentication = ClientAuthentication.clientSecretFrom(
+ *   fromVault,
+ *   ClientAuthentication.clientSecretPost
+ * )
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const clientSecretFrom = <R = never>(
+  secret: Effect.Effect<Redacted.Redacted<string>, AuthenticationError, R>,
+  method: (secret: Redacted.Redacted<string>) => ClientAuthentication = clientSecret
+): ClientAuthentication<R> => ({
+  authenticate: (request) => Effect.flatMap(secret, (known) => method(known).authenticate(request))
+})
+
+/**
  * The options of `privateKeyJwt`.
  *
  * @since 0.1.0
@@ -170,31 +228,134 @@ export interface PrivateKeyJwtOptions {
  * @category constructors
  */
 export const privateKeyJwt = (options: PrivateKeyJwtOptions = {}): ClientAuthentication<KeyringService> => ({
+  authenticate: (request) => signedAssertion(request, options)
+})
+
+/**
+ * The options of `clientSecretJwt`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClientSecretJwtOptions extends Pick<PrivateKeyJwtOptions, "audience" | "lifetime"> {
+  /** HS256 unless given. */
+  readonly algorithm?: "HS256" | "HS384" | "HS512" | undefined
+}
+
+/**
+ * `client_secret_jwt` (OpenID Connect Core section 9, RFC 7523 section 2.2): a
+ * fresh assertion for every request, with an HMAC by the client secret, which
+ * itself is not sent. A secret that is shorter than the hash is a
+ * `KeyringError` with reason `forbidden` (RFC 7518 section 3.2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const clientSecretJwt = (
+  secret: Redacted.Redacted<string>,
+  options: ClientSecretJwtOptions = {}
+): ClientAuthentication => ({
   authenticate: (request) =>
-    Effect.gen(function* () {
-      const assertions = yield* ClientAssertion.make
-      const audience = options.audience ?? "issuer"
-      const assertion = yield* assertions.sign({
-        clientId: request.clientId,
-        audience:
-          audience === "issuer"
-            ? request.metadata.issuer
-            : audience === "endpoint"
-              ? request.endpoint
-              : audience.value,
-        algorithm: options.algorithm,
-        algorithms: request.metadata.token_endpoint_auth_signing_alg_values_supported,
-        kid: options.kid,
-        lifetime: options.lifetime
-      })
-      return {
-        parameters: [
-          ["client_id", request.clientId],
-          ["client_assertion_type", GrantType.clientAssertionJwtBearer],
-          ["client_assertion", assertion]
-        ]
-      }
+    Effect.flatMap(Keyring.fromSecret({ secret, alg: options.algorithm ?? "HS256" }), (keyring) =>
+      Effect.map(
+        Effect.provideService(signedAssertion(request, options), Keyring.KeyringService, keyring),
+        (credentials) => ({ ...credentials, secrets: [secret] })
+      )
+    )
+})
+
+/**
+ * `tls_client_auth` (RFC 8705 section 2.1): the client is who its certificate
+ * says, by its subject, and the server trusts who issued it. `client_id` goes in
+ * the body, and every request goes to the alias of its endpoint where the
+ * server names one (section 5). The certificate is the `HttpClient`'s:
+ * `MutualTls.layer` of `effect-oauth-node`, or a worker's binding.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tlsClientAuth: ClientAuthentication = {
+  authenticate: publicClient.authenticate,
+  // A person's browser has no such certificate (section 5: requests made directly).
+  usesAlias: (endpoint) => endpoint !== "authorization_endpoint" && endpoint !== "end_session_endpoint"
+}
+
+/**
+ * `self_signed_tls_client_auth` (RFC 8705 section 2.2): as `tlsClientAuth`, with
+ * a certificate that the client has registered in its keys. A public client
+ * whose tokens are bound to a certificate (section 4) sends the same.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const selfSignedTlsClientAuth: ClientAuthentication = tlsClientAuth
+
+/**
+ * The options of `assertion`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AssertionOptions extends Pick<PrivateKeyJwtOptions, "audience"> {
+  /** Whether `client_id` goes beside it: Entra wants it, others know the client by the assertion alone. true. */
+  readonly identify?: boolean | undefined
+  /** `client_assertion_type`: that of RFC 7523 unless given, such as the one of the SPIFFE draft. */
+  readonly type?: string | undefined
+}
+
+/**
+ * An assertion that somebody else signs (RFC 7521 section 4.2): the platform
+ * that the program runs on. It is asked for anew for every request. The sources
+ * of `WorkloadIdentity` in `effect-oauth-node` are Kubernetes, AWS, Azure, GCP,
+ * Fly, GitHub Actions and SPIFFE; `AssertionSource.make` makes your own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const assertion = <R = never>(
+  source: AssertionSource<R>,
+  options: AssertionOptions = {}
+): ClientAuthentication<R> => ({
+  authenticate: (request) =>
+    Effect.map(source.assertion(audienceOf(request, options.audience)), (signed) => ({
+      parameters: [
+        ...(options.identify === false ? [] : [["client_id", request.clientId] as const]),
+        ["client_assertion_type", options.type ?? GrantType.clientAssertionJwtBearer],
+        ["client_assertion", signed]
+      ]
+    }))
+})
+
+const audienceOf = (
+  { endpoint, metadata }: AuthenticationRequest,
+  audience: PrivateKeyJwtOptions["audience"] = "issuer"
+): string => (audience === "issuer" ? metadata.issuer : audience === "endpoint" ? endpoint : audience.value)
+
+const signedAssertion = (
+  request: AuthenticationRequest,
+  options: PrivateKeyJwtOptions
+): Effect.Effect<Credentials, KeyringError | JwtError, KeyringService> =>
+  Effect.gen(function* () {
+    const assertions = yield* ClientAssertion.make
+    const signed = yield* assertions.sign({
+      clientId: request.clientId,
+      audience: audienceOf(request, options.audience),
+      algorithm: options.algorithm,
+      algorithms: request.metadata.token_endpoint_auth_signing_alg_values_supported,
+      kid: options.kid,
+      lifetime: options.lifetime
     })
+    return {
+      parameters: [
+        ["client_id", request.clientId],
+        ["client_assertion_type", GrantType.clientAssertionJwtBearer],
+        ["client_assertion", signed]
+      ]
+    }
+  })
+
+const basic = (credentials: string): Record<string, Redacted.Redacted<string>> => ({
+  authorization: Redacted.make(`Basic ${Encoding.encodeBase64(credentials)}`)
 })
 
 /** What URLSearchParams does to a value, and no more. */

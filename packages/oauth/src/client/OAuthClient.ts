@@ -26,10 +26,11 @@ import * as Issuer from "../protocol/Issuer.js"
 import { DiscoveryError, KeyringError } from "../protocol/OAuthError.js"
 import type { JwtError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
-import * as ClientAuthenticationMethods from "./ClientAuthentication.js"
 import type { Dpop } from "./Dpop.js"
 import { list } from "./internal/list.js"
+import { publicClient } from "./internal/publicClient.js"
 import type { Expectation } from "./internal/serverTokens.js"
+import type { Quirks } from "./Quirks.js"
 
 /**
  * A client of one authorization server: its identity, its credential and the
@@ -92,6 +93,8 @@ export declare namespace OAuthClient {
     readonly decrypter: JwtDecrypter.Service | undefined
     /** The key that its tokens are bound to, where they are. */
     readonly dpop: Dpop | undefined
+    /** How the server deviates, where it does. */
+    readonly quirks: Quirks | undefined
     readonly wire: Wire.Wire
   }
 
@@ -117,6 +120,8 @@ export declare namespace OAuthClient {
      * `JwtDecrypter.make` makes.
      */
     readonly decrypter?: JwtDecrypter.Service | undefined
+    /** The named deviations of the server: what `Quirks.make` makes. */
+    readonly quirks?: Quirks | undefined
     /** How the server's keys are kept; `sameOrigin` is the stricter policy on where they may be. */
     readonly serverKeys?: Partial<Policy> | undefined
     /** Where else to look for the metadata. */
@@ -136,7 +141,10 @@ export const make = <R = never>(
   options: OAuthClient.Options<R>
 ): Effect.Effect<OAuthClient.Service, DiscoveryError, R | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function* () {
-    const wire = yield* Wire.make
+    const { authentication = publicClient, quirks } = options
+    const plain = yield* Wire.make
+    const bent = quirks?.adapt(plain, options.issuer) ?? plain
+    const wire = authentication.adapt?.(bent) ?? bent
     const rules = { allowInsecure: wire.limits.allowInsecure }
     const issuer = yield* Issuer.validate("OAuthClient.make", options.issuer, rules)
     const redirectUris = list(options.redirectUri)
@@ -150,9 +158,13 @@ export const make = <R = never>(
     )
     const metadata = discovered.get
     const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
-      Effect.flatMap(metadata, (known) => AuthorizationServerMetadata.endpoint(operation, known, name, rules))
+      Effect.flatMap(metadata, (known) => 
+        AuthorizationServerMetadata.endpoint(operation, known, name, {
+          ...rules,
+          mutualTls: authentication.usesAlias?.(name)
+        })
+      )
 
-    const authentication: ClientAuthentication<R> = options.authentication ?? ClientAuthenticationMethods.none
     const context = yield* Effect.context<R>()
 
     const scope = yield* Effect.scope
@@ -165,6 +177,7 @@ export const make = <R = never>(
             clientId: options.clientId,
             decrypter: options.decrypter,
             jwksUri: endpoint("OAuthClient.serverKeys", "jwks_uri"),
+            quirks,
             wire
           })
         ),
@@ -203,6 +216,7 @@ export const make = <R = never>(
         ),
       decrypter: options.decrypter,
       dpop: options.dpop,
+      quirks,
       wire
     }
   })

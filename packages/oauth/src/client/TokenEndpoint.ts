@@ -146,20 +146,27 @@ export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> =
   make
 )
 
-const passwordGrant = (operation: string): ProtocolViolation =>
+const unsupported = (operation: string, member: string, rule: string, problem: string): ProtocolViolation =>
   new ProtocolViolation({
     operation,
     reason: "unsupported",
-    member: "grant_type",
-    rule: "RFC 9700 section 2.4: the resource owner password credentials grant must not be used",
-    message: `${operation}: the password grant is refused, since it hands a person's password to the client (RFC 9700 section 2.4). Log people in with Authorization and CodeExchange (from a terminal: PkceLogin), or with DeviceAuthorization where there is no browser; a program that acts for itself uses ClientCredentials.`
+    member,
+    rule,
+    message: `${operation}: ${problem} (${rule}).`
   })
 
-const notApplicable = (operation: string): ProtocolViolation =>
-  new ProtocolViolation({
+const passwordGrant = (operation: string): ProtocolViolation =>
+  unsupported(
     operation,
-    reason: "unsupported",
-    member: "token_type",
-    rule: "RFC 8693 section 2.2.1: N_A is for a token exchange only",
-    message: `${operation}: the server answered with token_type N_A, which only a token exchange may (RFC 8693 section 2.2.1).`
-  })
+    "grant_type",
+    "RFC 9700 section 2.4: the password grant must not be used",
+    "use CodeExchange, DeviceAuthorization or ClientCredentials"
+  )
+
+const notApplicable = (operation: string): ProtocolViolation =>
+  unsupported(
+    operation,
+    "token_type",
+    "RFC 8693 section 2.2.1: N_A is for a token exchange only",
+    "the server answered with token_type N_A"
+  )

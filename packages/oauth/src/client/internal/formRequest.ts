@@ -75,12 +75,11 @@ const sendOnce = (
       HttpClientRequest.setHeader("accept", form.accept ?? "application/json"),
       HttpClientRequest.bodyText(body.toString(), "application/x-www-form-urlencoded")
     )
-    if (credentials.authorization !== undefined) {
-      const authorization = Redacted.value(credentials.authorization)
-      secrets.push(authorization)
-      request = HttpClientRequest.setHeader(request, "authorization", authorization)
+    for (const [name, value] of Object.entries({ ...credentials.headers, dpop: proof })) {
+      if (value === undefined) continue
+      secrets.push(Redacted.value(value))
+      request = HttpClientRequest.setHeader(request, name, Redacted.value(value))
     }
-    if (proof !== undefined) request = HttpClientRequest.setHeader(request, "dpop", Redacted.value(proof))
     return { response: yield* client.wire.send(operation, request), secrets }
   })
 
@@ -136,7 +135,7 @@ const reservedParameter = (operation: string, member: string): ProtocolViolation
     reason: "duplicate",
     member,
     rule: "RFC 6749 section 3.2: parameters must not be included more than once",
-    message: `${operation}: the parameter ${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be given as an extra one.`
+    message: `${operation}: the parameter ${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be an extra parameter.`
   })
 
 const notAnObject = (operation: string, response: Wire.WireResponse): ProtocolViolation =>
@@ -145,5 +144,5 @@ const notAnObject = (operation: string, response: Wire.WireResponse): ProtocolVi
     reason: "type",
     member: "(body)",
     rule: "RFC 6749 section 5.1: the response is a JSON object",
-    message: `${operation}: the answer of ${response.url} (status ${response.status}) is JSON, but not an object.`
+    message: `${operation}: the answer of ${response.url} is JSON, but not an object.`
   })

@@ -1,14 +1,16 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { JwtClaims } from "../../keys/Jwt.js"
 import type { JwtDecrypter } from "../../keys/JwtDecrypter.js"
 import * as JwtProfile from "../../keys/JwtProfile.js"
+import type { Keyring } from "../../keys/Keyring.js"
 import type { VerifiedJwt } from "../../keys/JwtVerifier.js"
 import * as JwtVerifier from "../../keys/JwtVerifier.js"
 import * as RemoteJwks from "../../keys/RemoteJwks.js"
 import type { AuthorizationServerMetadata } from "../../protocol/AuthorizationServerMetadata.js"
-import type { JwtError, KeyringError } from "../../protocol/OAuthError.js"
+import { JwtError } from "../../protocol/OAuthError.js"
+import type { KeyringError } from "../../protocol/OAuthError.js"
+import type { Quirks } from "../Quirks.js"
 import { opened } from "./encrypted.js"
 import { algorithms } from "./serverJwt.js"
 
@@ -28,49 +30,63 @@ export interface ServerTokens {
     metadata: AuthorizationServerMetadata,
     expectation: Expectation
   ) => Effect.Effect<VerifiedJwt<JwtProfile.IdTokenClaims>, JwtError | KeyringError>
-  /** Verifies an authorization response (JWT Secured Authorization Response Mode section 2.4). */
-  readonly verifyResponse: (
-    response: Redacted.Redacted<string>,
-    metadata: AuthorizationServerMetadata
-  ) => Effect.Effect<VerifiedJwt<JwtClaims>, JwtError | KeyringError>
 }
 
 /** The whole of verification, in a module that is loaded when the first token is to be verified. */
 export const make = (
   options: RemoteJwks.Options & {
     readonly clientId: string
+    readonly quirks?: Quirks | undefined
     readonly decrypter?: JwtDecrypter.Service | undefined
   }
 ): Effect.Effect<ServerTokens, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { clientId, decrypter, issuer } = options
     const keys = yield* RemoteJwks.make(options)
-    const verifier = yield* JwtVerifier.fromKeyring(keys)
+    const issuers = options.quirks?.issuers
+    const verifier = yield* JwtVerifier.fromKeyring(
+      issuers === undefined ? keys : keysOfAll(keys, issuer, issuers)
+    )
     const verify = <A>(token: Redacted.Redacted<string>, profile: JwtProfile.JwtProfile<A>) =>
       Effect.flatMap(opened(decrypter, token), (signed) => verifier.verify(signed, profile))
     return {
       keys,
       verifyIdToken: (idToken, metadata, expectation) =>
-        verify(
-          idToken,
-          JwtProfile.idToken({
-            ...expectation,
-            issuer,
-            clientId,
-            algorithms: algorithms(metadata.id_token_signing_alg_values_supported)
-          })
-        ),
-      verifyResponse: (response, metadata) =>
-        verify(
-          response,
-          JwtProfile.make({
-            name: "authorization response",
-            issuer,
-            audience: clientId,
-            types: ["JWT", "oauth-authz-resp+jwt", undefined],
-            algorithms: algorithms(metadata.authorization_signing_alg_values_supported),
-            finish: Effect.succeed
-          })
+        Effect.filterOrFail(
+          verify(
+            idToken,
+            JwtProfile.idToken({
+              ...expectation,
+              issuer: issuers?.accepts ?? issuer,
+              clientId,
+              algorithms: algorithms(metadata.id_token_signing_alg_values_supported)
+            })
+          ),
+          ({ claims }) => issuers?.agrees(claims) ?? true,
+          foreignTenant
         )
     }
+  })
+
+/** The keys of a server as those of every issuer that it speaks for. */
+const keysOfAll = (keys: Keyring, own: string, { accepts }: NonNullable<Quirks["issuers"]>): Keyring => ({
+  ...keys,
+  verificationKey: (issuer, header) =>
+    accepts(issuer)
+      ? Effect.map(keys.verificationKey(own, header), (key) => ({
+          issuer,
+          kid: key.kid,
+          algorithms: key.algorithms,
+          jwk: key.jwk,
+          prepare: (engine, algorithm) => key.prepare(engine, algorithm)
+        }))
+      : keys.verificationKey(issuer, header)
+})
+
+const foreignTenant = (): JwtError =>
+  new JwtError({
+    operation: "JwtVerifier.verify",
+    reason: "issuer",
+    claim: "iss",
+    message: "JwtVerifier.verify: the token does not tell the tenant that is in its issuer."
   })
