@@ -100,13 +100,17 @@ export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient
     const wire = yield* Wire.make
     const servers = yield* makeFlights<AuthorizationServerMetadata, Discovery.Error>()
 
-    const server: Discovery.Service["server"] = (issuer, options = {}) =>
+    // What is kept is what the server says; each who asks judges it by its own policy.
+    const server: Discovery.Service["server"] = (issuer, { endpointPolicy, ...options } = {}) =>
       servers
         .get(
           JSON.stringify([issuer, options.metadataUrl, options.wellKnown]),
           WellKnown.serverMetadata(wire, "Discovery.server", issuer, options)
         )
-        .pipe(Telemetry.flow("Discovery.server", { issuer: Endpoint.show(issuer) }))
+        .pipe(
+          Effect.tap((metadata) => endpointPolicy?.(metadata) ?? Effect.void),
+          Telemetry.flow("Discovery.server", { issuer: Endpoint.show(issuer) })
+        )
 
     const resource = (
       operation: string,

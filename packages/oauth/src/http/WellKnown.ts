@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
+import type { EndpointPolicy } from "../protocol/EndpointPolicy.js"
 import * as Issuer from "../protocol/Issuer.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
@@ -23,6 +23,8 @@ export interface ServerMetadataOptions {
   readonly metadataUrl?: string | undefined
   /** Read only the well-known location of RFC 8414, or only that of OpenID Connect Discovery. */
   readonly wellKnown?: "oauth-authorization-server" | "openid-configuration" | undefined
+  /** Where the endpoints may be, such as `EndpointPolicy.sameOrigin`; the endpoint rules alone unless given. */
+  readonly endpointPolicy?: EndpointPolicy | undefined
 }
 
 /**
@@ -57,13 +59,12 @@ export const serverMetadata = (
     )
     const metadata = yield* AuthorizationServerMetadata.decode(operation, document.json)
     yield* Issuer.check(operation, issuer, metadata.issuer)
+    if (options.endpointPolicy !== undefined) yield* options.endpointPolicy(metadata)
     return metadata
   })
 
-const wellKnownUrls = (issuer: string, only: ServerMetadataOptions["wellKnown"]): ReadonlyArray<string> => {
-  const urls = Issuer.wellKnownUrls(issuer)
-  return only === undefined ? urls : urls.filter((url) => url.includes(`/.well-known/${only}`))
-}
+const wellKnownUrls = (issuer: string, only: ServerMetadataOptions["wellKnown"] | "" = "") =>
+  Issuer.wellKnownUrls(issuer).filter((url) => url.includes(`/.well-known/${only}`))
 
 /**
  * The first of several addresses that answers with a JSON object of the kind
@@ -98,8 +99,8 @@ export const firstDocument = (
         }
         if (answer.left.retriable) passing ??= answer.left
         tried.push(`${url} (${describe(answer.left)})`)
-      } else if (Option.isSome(answer.right) && isDocument(answer.right.value)) {
-        return { url, json: answer.right.value }
+      } else if (answer.right !== undefined && isDocument(answer.right)) {
+        return { url, json: answer.right }
       } else {
         tried.push(`${url} (JSON, but not a metadata document)`)
       }
@@ -119,9 +120,7 @@ const readDocument = (wire: Wire.Wire, operation: string, url: string) =>
     if (response.status !== 200)
       return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
     const json = yield* Wire.json(operation, response)
-    return Predicate.isReadonlyRecord(json) && !Array.isArray(json)
-      ? Option.some<Readonly<Record<string, unknown>>>(json)
-      : Option.none<Readonly<Record<string, unknown>>>()
+    return Predicate.isReadonlyRecord(json) && !Array.isArray(json) ? json : undefined
   })
 
 const describe = (error: TransportError): string =>
