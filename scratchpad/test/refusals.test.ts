@@ -100,6 +100,7 @@ layer(StageLive, { excludeTestServices: true })("refusals between the toolkit an
       // Nobody is logged in, and nobody may be asked.
       const { authorization, callback, transaction } = yield* answered({ scope: ["openid"], prompt: "none" })
       const error = yield* Effect.flip(authorization.complete(callback, transaction))
+      assert(error._tag === "AuthorizationError")
       assert.strictEqual(error.reason, "server")
       assert.strictEqual(error.error, "login_required")
     }).pipe(Effect.provide(CliLive))
