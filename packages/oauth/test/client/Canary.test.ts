@@ -1,83 +1,25 @@
 /** Issue 2, peers 4c 96: no secret of a flow appears in any error, log line or span. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Authorization from "effect-oauth/Authorization"
 import type { AuthorizationTransaction } from "effect-oauth/AuthorizationTransaction"
 import * as ClientAssertion from "effect-oauth/ClientAssertion"
-import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as CodeExchange from "effect-oauth/CodeExchange"
 import * as Discovery from "effect-oauth/Discovery"
-import * as HttpLimits from "effect-oauth/HttpLimits"
 import * as Keyring from "effect-oauth/Keyring"
-import * as OAuth from "effect-oauth/OAuth"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as Refresh from "effect-oauth/Refresh"
 import * as TokenExchange from "effect-oauth/TokenExchange"
-import type { TokenSet } from "effect-oauth/TokenSet"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as TestUser from "effect-oauth-testing/TestUser"
 import * as C from "./support/canaries.js"
+import * as K from "./support/canaryClient.js"
 import * as H from "./support/setup.js"
-
-const secret = Redacted.make(C.clientSecret)
-
-const authentications = {
-  basic: ClientAuthentication.clientSecretBasic(secret),
-  post: ClientAuthentication.clientSecretPost(secret),
-  assertion: ClientAuthentication.privateKeyJwt({ kid: "canary" })
-} as const
-
-/** Every flow of a client that authenticates in this way. */
-const layerOf = (method: keyof typeof authentications) => {
-  const keyring = Keyring.layerPem({ pem: Redacted.make(String(C.pem)), kid: "canary" })
-  const server = Layer.unwrapEffect(
-    Effect.gen(function* () {
-      const { jwks } = yield* Keyring.KeyringService
-      const keys = (yield* jwks).keys.map((key) => ({ ...key }))
-      const redirectUris = [H.redirectUri]
-      return TestIssuer.layer({
-        clients: [
-          method === "assertion"
-            ? { clientId: "app", jwks: { keys }, redirectUris }
-            : { clientId: "app", secret: C.clientSecret, redirectUris }
-        ]
-      })
-    })
-  )
-  return Layer.mergeAll(OAuth.layer, Discovery.layer).pipe(
-    Layer.provideMerge(
-      OAuthClient.layer({
-        issuer: H.issuer,
-        clientId: "app",
-        redirectUri: H.redirectUri,
-        authentication: authentications[method]
-      })
-    ),
-    Layer.provideMerge(server),
-    Layer.provideMerge(keyring),
-    Layer.provide(HttpLimits.layer({ retries: 0 })),
-    Layer.orDie
-  )
-}
-
-const before: TokenSet = {
-  issuer: H.issuer,
-  accessToken: Redacted.make(C.accessToken),
-  tokenType: "Bearer",
-  expiresAt: Option.none(),
-  scope: [],
-  refreshToken: Option.some(Redacted.make(C.refreshToken)),
-  idToken: Option.none(),
-  issuedTokenType: Option.none(),
-  authorizationDetails: Option.none(),
-  additional: Redacted.make({ vendor_secret: C.vendorSecret })
-}
 
 const clientCredentials = Effect.flatMap(ClientCredentials.ClientCredentials, ({ request }) =>
   request({ scope: ["notes"] })
@@ -90,7 +32,7 @@ const grants = [
       C.leaksNothing(H.asTimePasses(exchange(code)))
     )
   ),
-  Effect.flatMap(Refresh.Refresh, ({ refresh }) => C.leaksNothing(H.asTimePasses(refresh(before)))),
+  Effect.flatMap(Refresh.Refresh, ({ refresh }) => C.leaksNothing(H.asTimePasses(refresh(K.before)))),
   Effect.flatMap(TokenExchange.TokenExchange, ({ exchange }) =>
     C.leaksNothing(
       H.asTimePasses(
@@ -133,7 +75,8 @@ const answers: ReadonlyArray<readonly [what: string, ...bends: ReadonlyArray<Mis
 
 for (const method of ["basic", "post", "assertion"] as const) {
   describe(`canaries, ${method}`, () => {
-    for (const [what, ...bends] of answers) {
+    // Every answer for one method, and for the others those that may hold their credential.
+    for (const [what, ...bends] of method === "post" ? answers : answers.slice(0, 4)) {
       it.effect(`when the server answers ${what}`, () =>
         Effect.gen(function* () {
           for (const grant of grants) {
@@ -141,7 +84,7 @@ for (const method of ["basic", "post", "assertion"] as const) {
             yield* grant
           }
           assert.isAtLeast(yield* Effect.flatMap(TestIssuer.TestIssuer, (server) => server.count("token")), 4)
-        }).pipe(Effect.provide(layerOf(method)))
+        }).pipe(Effect.provide(K.layerOf(method)))
       )
     }
   })
@@ -155,7 +98,7 @@ describe("canaries of an authorization", () => {
     C.leaksNothing(H.begin({ scope: ["openid"] }), {
       printed: ({ transaction }) => transaction,
       alsoSecret: ({ transaction }) => secretsOf(transaction)
-    }).pipe(Effect.provide(layerOf("basic")))
+    }).pipe(Effect.provide(K.layerOf("basic")))
   )
 
   const bends: ReadonlyArray<readonly [what: string, change: (response: URLSearchParams) => void]> = [
@@ -187,7 +130,7 @@ describe("canaries of an authorization", () => {
         const also = [...secretsOf(transaction), code, "canary-other-state", "canary-id-token"]
         yield* C.leaksNothing(Effect.either(complete(back, transaction)), { alsoSecret: () => also })
         yield* C.leaksNothing(complete(back, transaction), { alsoSecret: () => also })
-      }).pipe(Effect.provide(layerOf("basic")))
+      }).pipe(Effect.provide(K.layerOf("basic")))
     )
   }
 
@@ -201,7 +144,7 @@ describe("canaries of an authorization", () => {
       yield* C.leaksNothing(Effect.either(complete(back, transaction)), {
         alsoSecret: () => secretsOf(transaction)
       })
-    }).pipe(Effect.provide(layerOf("basic")))
+    }).pipe(Effect.provide(K.layerOf("basic")))
   )
 })
 
@@ -220,7 +163,7 @@ describe("canaries elsewhere", () => {
       yield* C.leaksNothing(fromResource("https://api.test"))
       yield* H.misbehave("metadata", Misbehaviour.changedMember("token_endpoint", url))
       yield* C.leaksNothing(clientCredentials)
-    }).pipe(Effect.provide(layerOf("post")))
+    }).pipe(Effect.provide(K.layerOf("post")))
   )
 
   it.effect("keys: a keyring, an assertion, and a PEM that cannot be read", () =>
@@ -234,7 +177,7 @@ describe("canaries elsewhere", () => {
       yield* C.leaksNothing(keyring.signingKey())
       yield* C.leaksNothing(Keyring.fromPem({ pem: String(C.pem).slice(0, -40) }))
       yield* C.leaksNothing(Keyring.fromPem({ pem: Redacted.make(`x${String(C.pem)}`) }))
-    }).pipe(Effect.provide(layerOf("assertion")))
+    }).pipe(Effect.provide(K.layerOf("assertion")))
   )
 
   it.effect("what a program holds: the client, the transaction, the code, the tokens", () =>
@@ -244,7 +187,7 @@ describe("canaries elsewhere", () => {
       yield* C.leaksNothing(H.login())
       yield* H.misbehave("token", C.canaryTokens)
       yield* C.leaksNothing(clientCredentials)
-      yield* C.leaksNothing(Effect.succeed(authentications))
-    }).pipe(Effect.provide(layerOf("post")))
+      yield* C.leaksNothing(Effect.succeed(K.authentications))
+    }).pipe(Effect.provide(K.layerOf("post")))
   )
 })

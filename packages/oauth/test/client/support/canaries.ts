@@ -36,6 +36,9 @@ const secretParameters = [
   "refresh_token",
   "subject_token",
   "actor_token",
+  "token",
+  "assertion",
+  "device_code",
   "state",
   "nonce"
 ]
@@ -74,13 +77,17 @@ export const echo = (status: number): Misbehaviour.Misbehaviour =>
       const decoded = [...new URLSearchParams(form)].map(([name, value]) => `${name}=${value}`)
       const said = [request.headers.get("authorization"), request.headers.get("dpop"), form, ...decoded]
       const [, ...secrets] = [...new URLSearchParams(form).values()]
+      const header = (said.join(" ").match(/[ -~]/g) ?? []).join("").replaceAll('"', "'").slice(0, 4000)
       return Response.json(
         {
           error: `invalid_grant ${secrets.join(" ")}`,
           error_description: `${said.join(" ")} ${accessToken.replace("canary", "")}`,
           error_uri: `https://issuer.test/help?${form}`
         },
-        { status }
+        {
+          status,
+          headers: { "www-authenticate": `Bearer error="invalid_token", error_description="${header}"` }
+        }
       )
     })
   )

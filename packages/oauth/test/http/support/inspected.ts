@@ -6,25 +6,25 @@ import { inspect } from "node:util"
 
 const deep = { depth: null, showHidden: true, getters: true, breakLength: Infinity } as const
 
-const printed = (error: unknown): ReadonlyArray<string> => [
-  String(error),
-  JSON.stringify(error) ?? "",
-  inspect(error),
-  inspect(error, deep),
-  error instanceof Error ? `${error.stack}` : ""
+const printed = (value: unknown): ReadonlyArray<string> => [
+  String(value),
+  JSON.stringify(value) ?? "",
+  inspect(value, deep)
 ]
 
-/** An exit as it is printed: as a value, as a cause, as a rejection that nobody caught. */
+/** A cause as a logger or an exporter of spans prints it. */
+export const ofCause = (cause: Cause.Cause<unknown>): string =>
+  Cause.isEmpty(cause) ? "" : [...printed(cause), Cause.pretty(cause, { renderErrorCause: true })].join("\n")
+
+/** An exit as it is printed: as a value, as an error, as a rejection that nobody caught. */
 export const ofExit = (exit: Exit.Exit<unknown, unknown>): string => {
   if (exit._tag === "Success") return ""
-  const cause = exit.cause
-  const squashed = Cause.squash(cause)
+  const error = Cause.squash(exit.cause)
   return [
-    ...printed(exit),
-    ...printed(cause),
-    ...printed(squashed),
-    ...printed(Runtime.makeFiberFailure(cause)),
-    Cause.pretty(cause),
-    Cause.pretty(cause, { renderErrorCause: true })
+    ofCause(exit.cause),
+    inspect(exit, deep),
+    ...printed(error),
+    inspect(error),
+    ...printed(Runtime.makeFiberFailure(exit.cause))
   ].join("\n")
 }

@@ -1,5 +1,4 @@
 /** A logger and a tracer that keep whatever they are told. */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -29,14 +28,12 @@ export interface Captured {
 const show = (value: unknown): string =>
   `${inspect(value, { depth: null, showHidden: true })} ${JSON.stringify(value)}`
 
-const ofCause = (cause: Cause.Cause<unknown>): string => Inspected.ofExit(Exit.failCause(cause))
-
 const ofSpan = ({ attributes, events, name, status }: Seen): string =>
   [
     name,
     show([...attributes]),
     show(events),
-    status._tag === "Ended" ? Inspected.ofExit(status.exit) : ""
+    status._tag === "Ended" && Exit.isFailure(status.exit) ? Inspected.ofCause(status.exit.cause) : ""
   ].join("\n")
 
 const tracerInto = (spans: Array<Seen>): Tracer.Tracer =>
@@ -82,7 +79,9 @@ export const capturing: Effect.Effect<Captured> = Effect.sync(() => {
   const spans: Array<Seen> = []
   const logs: Array<string> = []
   const logger = Logger.make<unknown, void>(({ annotations, cause, message, spans: logSpans }) => {
-    logs.push([show(message), show([...annotations]), show([...logSpans]), ofCause(cause)].join("\n"))
+    logs.push(
+      [show(message), show([...annotations]), show([...logSpans]), Inspected.ofCause(cause)].join("\n")
+    )
   })
   return {
     layer: Layer.mergeAll(
