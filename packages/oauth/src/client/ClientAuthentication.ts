@@ -55,6 +55,8 @@ export interface AuthenticationRequest {
   readonly metadata: AuthorizationServerMetadata
   /** The URL that the request goes to. */
   readonly endpoint: string
+  /** The way to the client's server, for methods that must ask it something first. */
+  readonly wire: Wire
 }
 
 /**

@@ -158,7 +158,7 @@ export const make = <R = never>(
     )
     const metadata = discovered.get
     const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
-      Effect.flatMap(metadata, (known) => 
+      Effect.flatMap(metadata, (known) =>
         AuthorizationServerMetadata.endpoint(operation, known, name, {
           ...rules,
           mutualTls: authentication.usesAlias?.(name)
@@ -201,7 +201,13 @@ export const make = <R = never>(
       authenticate: (operation, endpoint) =>
         Effect.flatMap(metadata, (known) =>
           Effect.provide(
-            authentication.authenticate({ operation, clientId: options.clientId, metadata: known, endpoint }),
+            authentication.authenticate({
+              operation,
+              clientId: options.clientId,
+              metadata: known,
+              endpoint,
+              wire
+            }),
             context
           )
         ),

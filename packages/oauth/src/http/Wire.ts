@@ -264,8 +264,8 @@ const secretHeaders = [
   "dpop",
   "cookie",
   "set-cookie",
-  "client-attestation",
-  "client-attestation-pop"
+  "oauth-client-attestation",
+  "oauth-client-attestation-pop"
 ]
 
 const harden = (
