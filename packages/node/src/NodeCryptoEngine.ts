@@ -42,6 +42,9 @@ const unsigned = (algorithm: JwtAlgorithm): KeyringError =>
 /** RSA keys above this are as expensive to verify with as elliptic curves. */
 const cheapRsaBytes = 384
 
+/** The length in base64url. */
+const textLength = (bytes: number): number => Math.ceil((bytes * 4) / 3)
+
 /** A check depends on nothing but its arguments, so the cheap ones need no step of the fiber: done when asked for. */
 const yes = Effect.succeed(true)
 const no = Effect.succeed(false)
@@ -57,42 +60,47 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
   const scratch = Scratch.make()
 
   const verifyHmac = (key: Crypto.KeyObject, digest: string, bytes: number): SignatureEngine.Verify => {
-    const length = Math.ceil((bytes * 4) / 3)
     return (signingInput, signature) => {
-      if (signature.length !== length) return no
+      if (signature.length !== textLength(bytes)) return no
       const expected = Crypto.createHmac(digest, key).update(scratch.text(signingInput)).digest()
       const given = scratch.signature(signature)
       return given.length === bytes && Crypto.timingSafeEqual(expected, given) ? yes : no
     }
   }
 
-  const verifyAsymmetric = (key: Crypto.KeyObject, suite: Suite): SignatureEngine.Verify => {
-    const bytes = Keys.signatureBytes(key, suite)
-    const length = Math.ceil((bytes * 4) / 3)
-    const { digest } = suite
-    const input = { key, ...suite.options }
-    const here = (signingInput: string, signature: string): boolean => {
-      try {
-        const given = scratch.signature(signature)
-        return given.length === bytes && Crypto.verify(digest, scratch.text(signingInput), input, given)
-      } catch {
-        return false
-      }
+  const verifyHere = (
+    suite: Suite,
+    key: Keys.Input,
+    bytes: number,
+    signingInput: string,
+    signature: string
+  ): boolean => {
+    try {
+      const given = scratch.signature(signature)
+      return given.length === bytes && Crypto.verify(suite.digest, scratch.text(signingInput), key, given)
+    } catch {
+      return false
     }
+  }
+
+  // One function for each key and nothing else: a program may hold those of ten thousand issuers.
+  const verifyAsymmetric = (key: Keys.Input, suite: Suite, bytes: number): SignatureEngine.Verify => {
     if (suite.family === "rsa" && bytes <= cheapRsaBytes) {
       return (signingInput, signature) =>
-        signature.length === length && here(signingInput, signature) ? yes : no
+        signature.length === textLength(bytes) && verifyHere(suite, key, bytes, signingInput, signature)
+          ? yes
+          : no
     }
     return (signingInput, signature) =>
-      signature.length !== length
+      signature.length !== textLength(bytes)
         ? no
         : traffic.run({
-            here: () => here(signingInput, signature),
+            here: () => verifyHere(suite, key, bytes, signingInput, signature),
             inPool: (done) =>
               Crypto.verify(
-                digest,
+                suite.digest,
                 Buffer.from(signingInput, "utf8"),
-                input,
+                key,
                 Buffer.from(signature, "base64url"),
                 (error, valid) => done(error === null && valid)
               )
@@ -105,15 +113,13 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
       Effect.sync(() => Crypto.createHmac(digest, key).update(scratch.text(signingInput)).digest("base64url"))
 
   const signAsymmetric = (
-    key: Crypto.KeyObject,
-    suite: Suite,
+    key: Keys.Input,
+    { digest }: Suite,
     algorithm: JwtAlgorithm
   ): SignatureEngine.Sign => {
-    const { digest } = suite
-    const input = { key, ...suite.options }
     const here = (signingInput: string): string | undefined => {
       try {
-        return Crypto.sign(digest, scratch.text(signingInput), input).toString("base64url")
+        return Crypto.sign(digest, scratch.text(signingInput), key).toString("base64url")
       } catch {
         return undefined
       }
@@ -123,7 +129,7 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
         traffic.run({
           here: () => here(signingInput),
           inPool: (done) =>
-            Crypto.sign(digest, Buffer.from(signingInput, "utf8"), input, (error, signature) =>
+            Crypto.sign(digest, Buffer.from(signingInput, "utf8"), key, (error, signature) =>
               done(error === null ? signature.toString("base64url") : undefined)
             )
         }),
@@ -141,7 +147,7 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
             verifyHmac(key, digest, suite.bytes)
           )
         : Effect.map(orRefuse("prepareVerify", algorithm, Keys.publicKey(jwk, suite)), (key) =>
-            verifyAsymmetric(key, suite)
+            verifyAsymmetric(Keys.input(key, suite), suite, Keys.signatureBytes(key, suite))
           )
     })
 
@@ -152,7 +158,7 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
       return suite.family === "hmac" && digest !== undefined
         ? Effect.map(orRefuse("prepareSign", algorithm, Keys.secretKey(jwk)), (key) => signHmac(key, digest))
         : Effect.map(orRefuse("prepareSign", algorithm, Keys.privateKey(jwk, suite)), (key) =>
-            signAsymmetric(key, suite, algorithm)
+            signAsymmetric(Keys.input(key, suite), suite, algorithm)
           )
     })
 

@@ -9,14 +9,14 @@ export interface Suite {
   /** The digest; none for Ed25519, which has its own. */
   readonly digest: string | undefined
   /** Beside the key: padding, salt length (that of the digest, exactly), encoding. */
-  readonly options: Omit<Crypto.SignKeyObjectInput, "key">
+  readonly options: Omit<Crypto.SignKeyObjectInput, "key"> | undefined
   /** Of EC keys, as OpenSSL names it. */
   readonly curve?: string
   /** The length of a signature in bytes; RSA's is that of the modulus. */
   readonly bytes: number
 }
 
-const rsa = (bits: number): Suite => ({ family: "rsa", digest: `sha${bits}`, options: {}, bytes: 0 })
+const rsa = (bits: number): Suite => ({ family: "rsa", digest: `sha${bits}`, options: undefined, bytes: 0 })
 const pss = (bits: number): Suite => ({
   ...rsa(bits),
   options: { padding: Crypto.constants.RSA_PKCS1_PSS_PADDING, saltLength: bits / 8 }
@@ -28,8 +28,13 @@ const ecdsa = (bits: number, curve: string, bytes: number): Suite => ({
   curve,
   bytes
 })
-const ed25519: Suite = { family: "ed25519", digest: undefined, options: {}, bytes: 64 }
-const hmac = (bits: number): Suite => ({ family: "hmac", digest: `sha${bits}`, options: {}, bytes: bits / 8 })
+const ed25519: Suite = { family: "ed25519", digest: undefined, options: undefined, bytes: 64 }
+const hmac = (bits: number): Suite => ({
+  family: "hmac",
+  digest: `sha${bits}`,
+  options: undefined,
+  bytes: bits / 8
+})
 
 /** RFC 7518 section 3, RFC 8037, RFC 8812. */
 export const suites: Readonly<Record<JwtAlgorithm, Suite>> = {
@@ -92,6 +97,12 @@ export const secretKey = (jwk: JsonWebKey): Crypto.KeyObject | undefined => {
     ? Crypto.createSecretKey(Buffer.from(k, "base64url"))
     : undefined
 }
+
+/** A key as it is given to an operation. */
+export type Input = Crypto.KeyObject | Crypto.SignKeyObjectInput
+
+export const input = (key: Crypto.KeyObject, { options }: Suite): Input =>
+  options === undefined ? key : { key, ...options }
 
 /** The length of the signatures of a key, in bytes. */
 export const signatureBytes = (key: Crypto.KeyObject, suite: Suite): number =>
