@@ -96,7 +96,7 @@ interface Step<A> {
 }
 
 /** A clock that only goes forward where the platform has one: what a person does to the time of day does not matter. */
-const elapsed = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e9)
+const elapsed = Effect.clockWith((clock) => Effect.succeed(Number(clock.unsafeCurrentTimeNanos()) / 1e9))
 
 /**
  * One wait and one request. The wait begins when the answer before it is here,
@@ -139,7 +139,8 @@ const after = (interval: number, failures: number, retryAfter: number | undefine
   return {
     interval,
     failures,
-    wait: Math.max(backOff * drift, retryAfter ?? 0)
+    // In whole milliseconds, as timers count.
+    wait: Math.ceil(Math.max(backOff * drift, retryAfter ?? 0) * 1000) / 1000
   }
 }
 
