@@ -6,7 +6,7 @@ import { measure } from "./harness.js"
 import { memory } from "./memory.js"
 import { plot } from "./plot.js"
 import type { Report } from "./report.js"
-import { machine, memoryLine, table } from "./report.js"
+import { machine, memoryTable, table } from "./report.js"
 import { signing } from "./signing.js"
 import type { Algorithm } from "./tokens.js"
 import { algorithms, makeKeys, makeTokens } from "./tokens.js"
@@ -83,8 +83,8 @@ if (values.help) {
 } else {
   const results: Array<Result> = []
   for (const algorithm of algorithms) results.push(...(await ofAlgorithm(algorithm)))
-  const kept = wanted("memory") ? await memory(10_000) : undefined
-  if (kept !== undefined) console.log(memoryLine(kept))
+  const kept = wanted("memory") ? await memory(10_000) : []
+  if (kept.length > 0) console.log(memoryTable(kept))
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(),

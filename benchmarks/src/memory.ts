@@ -5,15 +5,19 @@ import * as Keyring from "effect-oauth/Keyring"
 import { SignatureEngine } from "effect-oauth/SignatureEngine"
 import * as Effect from "effect/Effect"
 import * as NodeCryptoEngine from "effect-oauth-node/NodeCryptoEngine"
+import * as jose from "jose"
 import * as Crypto from "node:crypto"
 
 export interface Memory {
+  readonly name: string
   readonly issuers: number
   /** Megabytes: of the heap, and beside it (what OpenSSL holds is in neither). */
   readonly heap: number
   readonly external: number
   /** Megabytes of the process, roughly. */
   readonly process: number
+  /** Megabytes of heap that it should not exceed. */
+  readonly most?: number
 }
 
 const published = (i: number, kind: "rsa" | "ec") => {
@@ -36,11 +40,12 @@ const published = (i: number, kind: "rsa" | "ec") => {
     : { ...key, n: key.n.toString("base64url"), kid, alg: "RS256", use: "sig" }
 }
 
+const keySet = (i: number) => ({ keys: [published(i, "rsa"), published(i, "ec")] })
+
 /** Every issuer serves its metadata and two keys; nothing is kept on the side of the server. */
 const server = HttpClient.make((request, url) =>
   Effect.sync(() => {
-    const issuer = `${url.origin}`
-    const i = Number(url.hostname.split(".")[0]?.slice(1))
+    const issuer = url.origin
     const body = url.pathname.startsWith("/.well-known/")
       ? {
           issuer,
@@ -50,7 +55,7 @@ const server = HttpClient.make((request, url) =>
           response_types_supported: ["code"],
           code_challenge_methods_supported: ["S256"]
         }
-      : { keys: [published(i, "rsa"), published(i, "ec")] }
+      : keySet(numberOf(url))
     return HttpClientResponse.fromWeb(
       request,
       new Response(JSON.stringify(body), { headers: { "content-type": "application/json" } })
@@ -58,44 +63,85 @@ const server = HttpClient.make((request, url) =>
   })
 )
 
+const nameOf = (i: number): string => `https://i${i}.issuers.example`
+const numberOf = (url: URL): number => Number(url.hostname.split(".")[0]?.slice(1))
+
 const used = () => {
   for (let i = 0; i < 4; i++) globalThis.gc?.()
-  const { external, heapUsed, rss } = process.memoryUsage()
-  return { heapUsed, external, rss }
+  return process.memoryUsage()
 }
 
-const megabytes = (bytes: number): number => bytes / 1e6
+type Usage = ReturnType<typeof used>
 
-/** Both keys of every issuer fetched, found and prepared. */
-export const memory = (issuers: number): Promise<Memory> =>
+const difference = (before: Usage, after: Usage) => ({
+  heap: (after.heapUsed - before.heapUsed) / 1e6,
+  external: (after.external - before.external) / 1e6,
+  process: (after.rss - before.rss) / 1e6
+})
+
+const ask = (keyring: Keyring.Keyring, issuers: Iterable<number>) =>
   Effect.gen(function* () {
-    const engine = yield* NodeCryptoEngine.make
-    const names = Array.from({ length: issuers }, (_, i) => `https://i${i}.issuers.example`)
-    const before = used()
-    const keyring = yield* Keyring.remote({
-      issuers: (name) => name.endsWith(".example"),
-      maxIssuers: issuers
-    })
+    const engine = yield* SignatureEngine
     yield* Effect.forEach(
-      names,
-      (issuer) =>
+      issuers,
+      (i) =>
         Effect.forEach(["RS256", "ES256"] as const, (alg) =>
-          Effect.flatMap(keyring.verificationKey(issuer, { alg }), (key) => key.prepare(engine, alg))
+          Effect.flatMap(keyring.verificationKey(nameOf(i), { alg }), (key) => key.prepare(engine, alg))
         ),
       { concurrency: 16, discard: true }
     )
+  })
+
+/** Both keys of every issuer fetched, found and prepared; what the code itself takes is there before. */
+const ours = (issuers: number): Promise<Memory> =>
+  Effect.gen(function* () {
+    const make = (maxIssuers: number) =>
+      Keyring.remote({ issuers: (name) => name.endsWith(".issuers.example"), maxIssuers })
+    yield* ask(
+      yield* make(500),
+      Array.from({ length: 500 }, (_, i) => i)
+    )
+    const before = used()
+    const keyring = yield* make(issuers)
+    yield* ask(
+      keyring,
+      Array.from({ length: issuers }, (_, i) => i)
+    )
     const after = used()
-    // still asked for, so still there
-    yield* keyring.verificationKey(names[0] ?? "", { alg: "ES256" })
-    return {
-      issuers,
-      heap: megabytes(after.heapUsed - before.heapUsed),
-      external: megabytes(after.external - before.external),
-      process: megabytes(after.rss - before.rss)
-    }
+    // still there, both of them
+    yield* ask(warm, [0])
+    yield* ask(keyring, [0])
+    return { name: "effect-oauth", issuers, ...difference(before, after), most: 30 }
   }).pipe(
     Effect.provideServiceEffect(SignatureEngine, NodeCryptoEngine.make),
     Effect.provideService(HttpClient.HttpClient, server),
     Effect.scoped,
     Effect.runPromise
   )
+
+const joses = async (issuers: number): Promise<Memory> => {
+  const make = (i: number) =>
+    jose.createRemoteJWKSet(new URL(`${nameOf(i)}/keys`), {
+      [jose.customFetch]: () => Promise.resolve(new Response(JSON.stringify(keySet(i))))
+    })
+  const fill = async (count: number) => {
+    const sets = Array.from({ length: count }, (_, i) => make(i))
+    for (const set of sets) {
+      await set({ alg: "RS256" })
+      await set({ alg: "ES256" })
+    }
+    return sets
+  }
+  const warm = await fill(500)
+  const before = used()
+  const sets = await fill(issuers)
+  const after = used()
+  await warm[0]?.({ alg: "ES256" })
+  await sets[0]?.({ alg: "ES256" })
+  return { name: "jose", issuers, ...difference(before, after) }
+}
+
+export const memory = async (issuers: number): Promise<ReadonlyArray<Memory>> => [
+  await ours(issuers),
+  await joses(issuers)
+]

@@ -14,7 +14,7 @@ export interface Report {
   }
   readonly rounds: number
   readonly results: ReadonlyArray<Result>
-  readonly memory?: Memory | undefined
+  readonly memory: ReadonlyArray<Memory>
 }
 
 export const machine = (): Report["machine"] => ({
@@ -39,30 +39,42 @@ const reached = ({ goal, ...measured }: Measured): string =>
     ? ""
     : `${measured[goal.of] <= goal.most ? "yes" : "NO"}: ${number(measured[goal.of])} of ${number(goal.most)}${units[goal.of]}`
 
-const columns = ["", "ratio", "quartiles", "us", "main thread us", "goal"]
-
-/** A table in Markdown, aligned so that it reads in a terminal too. */
-export const table = (results: ReadonlyArray<Result>): string => {
-  const rows = results.flatMap(({ name, tasks }) => [
-    [`**${name}**`, "", "", "", "", ""],
-    ...tasks.map((task) => [
-      task.name,
-      number(task.ratio),
-      `${number(task.quartiles[0])}-${number(task.quartiles[1])}`,
-      number(task.micros),
-      number(task.mainThread),
-      reached(task)
-    ])
-  ])
+/** A table in Markdown, aligned so that it reads in a terminal too: words at both ends, numbers between. */
+const aligned = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const isText = (i: number) => i === 0 || i === columns.length - 1
   const widths = columns.map((column, i) =>
     Math.max(column.length, 3, ...rows.map((row) => (row[i] ?? "").length))
   )
   const line = (cells: ReadonlyArray<string>) =>
-    `| ${widths.map((width, i) => (i === 0 || i === 5 ? (cells[i] ?? "").padEnd(width) : (cells[i] ?? "").padStart(width))).join(" | ")} |`
-  const rule = `| ${widths.map((width, i) => (i === 0 || i === 5 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`
-  return [line(columns), rule, ...rows.map(line)].join("\n")
+    `| ${widths.map((width, i) => (isText(i) ? (cells[i] ?? "").padEnd(width) : (cells[i] ?? "").padStart(width))).join(" | ")} |`
+  const rule = widths.map((width, i) => (isText(i) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`))
+  return [line(columns), line(rule), ...rows.map(line)].join("\n")
 }
 
-export const memoryLine = ({ external, heap, issuers, process }: Memory): string =>
-  `${issuers} issuers of two prepared keys: ${number(heap)} MB of heap (goal 30: ${heap <= 30 ? "yes" : "NO"}), ` +
-  `${number(external)} MB external, ${number(process)} MB of the process`
+export const table = (results: ReadonlyArray<Result>): string =>
+  aligned(
+    ["", "ratio", "quartiles", "us", "main thread us", "goal"],
+    results.flatMap(({ name, tasks }) => [
+      [`**${name}**`],
+      ...tasks.map((task) => [
+        task.name,
+        number(task.ratio),
+        `${number(task.quartiles[0])}-${number(task.quartiles[1])}`,
+        number(task.micros),
+        number(task.mainThread),
+        reached(task)
+      ])
+    ])
+  )
+
+export const memoryTable = (kept: ReadonlyArray<Memory>): string =>
+  aligned(
+    ["", "MB of heap", "MB external", "MB of the process", "goal"],
+    kept.map(({ external, heap, issuers, most, name, process }) => [
+      `${name}, ${issuers} issuers of two keys`,
+      number(heap),
+      number(external),
+      number(process),
+      most === undefined ? "" : `${heap <= most ? "yes" : "NO"}: ${number(heap)} of ${number(most)} MB`
+    ])
+  )
