@@ -16,7 +16,7 @@ import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import * as AuthorizationResponse from "./internal/authorizationResponse.js"
 import { opened } from "./internal/encrypted.js"
 import { makeOnce } from "./internal/once.js"
-import * as ServerJwt from "./internal/serverJwt.js"
+import { algorithms } from "./internal/algorithms.js"
 import * as OAuthClient from "./OAuthClient.js"
 
 /**
@@ -117,7 +117,7 @@ export const make = (
             JwtProfile.logoutToken({
               issuer: client.issuer,
               clientId: client.clientId,
-              algorithms: ServerJwt.algorithms(metadata.id_token_signing_alg_values_supported),
+              algorithms: algorithms(metadata.id_token_signing_alg_values_supported),
               maxAge: options.maxAge
             })
           )

@@ -14,6 +14,7 @@ import * as JwtProfile from "../keys/JwtProfile.js"
 import type { Parameter } from "./ClientAuthentication.js"
 import * as FormRequest from "./internal/formRequest.js"
 import * as Introspected from "./internal/introspected.js"
+import { algorithms } from "./internal/algorithms.js"
 import * as ServerJwt from "./internal/serverJwt.js"
 import * as OAuthClient from "./OAuthClient.js"
 import type { TokenEndpoint } from "./TokenEndpoint.js"
@@ -109,7 +110,7 @@ export const make: Effect.Effect<Introspection.Service, never, OAuthClient.OAuth
           JwtProfile.introspection({
             issuer: client.issuer,
             audience: client.clientId,
-            algorithms: ServerJwt.algorithms(metadata.introspection_signing_alg_values_supported)
+            algorithms: algorithms(metadata.introspection_signing_alg_values_supported)
           })
         )
         return claims.token_introspection

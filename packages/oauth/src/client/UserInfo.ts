@@ -16,6 +16,7 @@ import { ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import { checkOwn } from "./internal/ownTokens.js"
 import * as ProtectedGet from "./internal/protectedGet.js"
+import { algorithms as accepted } from "./internal/algorithms.js"
 import * as ServerJwt from "./internal/serverJwt.js"
 import * as OAuthClient from "./OAuthClient.js"
 import type { TokenEndpoint } from "./TokenEndpoint.js"
@@ -91,7 +92,7 @@ export const make: Effect.Effect<UserInfo.Service, never, OAuthClient.OAuthClien
   const verify = (response: Wire.WireResponse) =>
     Effect.gen(function* () {
       const metadata = yield* client.metadata
-      const algorithms = ServerJwt.algorithms(metadata.userinfo_signing_alg_values_supported)
+      const algorithms = accepted(metadata.userinfo_signing_alg_values_supported)
       return yield* verifyJwt(operation, response, profile(client, algorithms))
     })
 
@@ -141,7 +142,7 @@ const mediaType = "application/jwt"
 /** A signed UserInfo response (OpenID Connect Core section 5.3.2); it need not expire. */
 const profile = (
   client: OAuthClient.OAuthClient.Service,
-  algorithms: ReturnType<typeof ServerJwt.algorithms>
+  algorithms: ReturnType<typeof accepted>
 ): JwtProfile.JwtProfile<Jwt.JwtClaims> =>
   JwtProfile.make({
     name: "UserInfo response",

@@ -7,30 +7,9 @@
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { parseClaims, parseHeader, split } from "./internal/compact.js"
+import type { JwtClaims, JwtHeader } from "./internal/jwt.js"
 
-/**
- * A JOSE header (RFC 7515 section 4), checked: `alg` is text, and `kid` and
- * `typ` are text where present.
- *
- * @since 0.1.0
- * @category models
- */
-export interface JwtHeader {
-  readonly alg: string
-  readonly kid?: string | undefined
-  readonly typ?: string | undefined
-  readonly [member: string]: unknown
-}
-
-/**
- * Claims as they stand in a token: any JSON object.
- *
- * @since 0.1.0
- * @category models
- */
-export interface JwtClaims {
-  readonly [claim: string]: unknown
-}
+export type { JwtClaims, JwtHeader } from "./internal/jwt.js"
 
 /**
  * The audiences of a token as a list, whether its `aud` is text or a list

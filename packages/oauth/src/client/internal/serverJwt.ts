@@ -2,19 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Wire from "../../http/Wire.js"
-import * as JwtAlgorithm from "../../keys/JwtAlgorithm.js"
 import type { JwtProfile } from "../../keys/JwtProfile.js"
 import * as JwtVerifier from "../../keys/JwtVerifier.js"
 import { ProtocolViolation } from "../../protocol/OAuthError.js"
 import type { JwtError, KeyringError, TransportError } from "../../protocol/OAuthError.js"
 import type { OAuthClient } from "../OAuthClient.js"
 import { opened } from "./encrypted.js"
-
-/** The asymmetric algorithms that the server lists for the purpose, all of them where it lists none. */
-export const algorithms = (
-  listed: ReadonlyArray<string> | undefined
-): ReadonlyArray<JwtAlgorithm.JwtAlgorithm> =>
-  JwtAlgorithm.asymmetric.filter((algorithm) => listed?.includes(algorithm) ?? true)
 
 /** Whether an answer says that it is of a media type. */
 export const isMediaType = (response: Wire.WireResponse, type: string): boolean =>

@@ -12,7 +12,7 @@ import { JwtError } from "../../protocol/OAuthError.js"
 import type { KeyringError } from "../../protocol/OAuthError.js"
 import type { Quirks } from "../Quirks.js"
 import { opened } from "./encrypted.js"
-import { algorithms } from "./serverJwt.js"
+import { algorithms } from "./algorithms.js"
 
 /** What an ID token must say besides who issued it and for whom. */
 export type Expectation = Omit<JwtProfile.IdTokenOptions, "issuer" | "clientId" | "algorithms">

@@ -1,5 +1,5 @@
 /** The compact serialisation (RFC 7515 section 7.1). */
-import type { JwtClaims, JwtHeader } from "../Jwt.js"
+import type { JwtClaims, JwtHeader } from "./jwt.js"
 import * as Base64Url from "./base64url.js"
 import { hasDuplicateMember, parseObject } from "./json.js"
 
