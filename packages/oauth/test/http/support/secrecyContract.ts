@@ -107,7 +107,7 @@ export const secrecyContract = (name: string, layer: Subject): ReturnType<typeof
         })
         const leaksNothing = (exchange: Effect.Effect<Wire.WireResponse, TransportError>) =>
           Effect.gen(function* () {
-            const { layer: observed, text } = yield* capturing
+            const { layer: observed, logs, text } = yield* capturing
             const exit = yield* exchange.pipe(
               Effect.flatMap((response) => Wire.json("Test.send", response)),
               Effect.withSpan("outer"),
@@ -119,6 +119,7 @@ export const secrecyContract = (name: string, layer: Subject): ReturnType<typeof
             assert.include(shown, "TransportError")
             assert.notInclude(shown, "canary")
             assert.notInclude(shown, "HttpClientRequest")
+            assert.deepStrictEqual(yield* logs, [], "what is told to the caller is not logged")
           })
         yield* Effect.forEach(tries.flat(), leaksNothing, { concurrency: "unbounded", discard: true })
       }).pipe(Effect.provide(layer))
