@@ -59,23 +59,34 @@ export const isJsonWebKey = (value: unknown): value is JsonWebKey =>
   (value["key_ops"] === undefined ||
     (Array.isArray(value["key_ops"]) && value["key_ops"].every((operation) => typeof operation === "string")))
 
-const publicMembers = ["kty", "kid", "alg", "use", "key_ops", "crv", "x", "y", "n", "e"] as const
+const publicMembers: ReadonlySet<string> = new Set([
+  "kty",
+  "kid",
+  "alg",
+  "use",
+  "key_ops",
+  "crv",
+  "x",
+  "y",
+  "n",
+  "e"
+])
 
 /**
- * The public half of a key: the members that describe it and nothing else.
- * `key_ops` of a key that may sign becomes what its public half may do. A
- * secret (`oct`) keeps only its names.
+ * The public half of a key: the members that describe it and nothing else; the
+ * same value where there is nothing else. `key_ops` of a key that may sign
+ * becomes what its public half may do. A secret (`oct`) keeps only its names.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toPublic = (jwk: JsonWebKey): JsonWebKey => {
-  const out: Record<string, unknown> = {}
-  for (const member of publicMembers) {
-    if (jwk[member] !== undefined) out[member] = jwk[member]
-  }
+  if (Object.keys(jwk).every((member) => publicMembers.has(member))) return jwk
+  const shown = Object.entries(jwk).filter(
+    ([member, value]) => publicMembers.has(member) && value !== undefined
+  )
   return {
-    ...out,
+    ...Object.fromEntries(shown),
     kty: jwk.kty,
     ...(isPrivate(jwk) && jwk.key_ops?.includes("sign") === true ? { key_ops: ["verify"] } : {})
   }

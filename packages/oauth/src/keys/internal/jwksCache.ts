@@ -38,11 +38,11 @@ export interface Shared {
 /** Keys as they were fetched; instants in milliseconds. */
 interface KeySet extends KeyIndex {
   readonly since: number
-  /** From here on they are fetched anew behind the scenes. */
-  readonly aging: number
   readonly fresh: number
-  readonly usable: number
 }
+
+/** From here on keys are fetched anew behind the scenes. */
+const aging = ({ fresh, since }: KeySet): number => since + (fresh - since) * 0.8
 
 interface Flight {
   readonly began: number
@@ -90,9 +90,16 @@ export class JwksCache {
   }
 
   get health(): Effect.Effect<Health> {
-    return Effect.clockWith((clock) =>
-      Effect.sync(() => healthOf(this.#current, this.#failure, clock.unsafeCurrentTimeMillis()))
-    )
+    return Effect.clockWith((clock) => Effect.sync(() => this.#healthAt(clock.unsafeCurrentTimeMillis())))
+  }
+
+  #healthAt(now: number): Health {
+    const set = this.#current
+    const error = this.#failure === undefined ? {} : { error: this.#failure.error }
+    if (set === undefined || now >= this.#usable(set)) return { _tag: "unavailable", ...error }
+    return now < set.fresh
+      ? { _tag: "fresh", since: set.since, until: set.fresh }
+      : { _tag: "stale", since: set.fresh, until: this.#usable(set), ...error }
   }
 
   get refresh(): Effect.Effect<void, KeyringError> {
@@ -113,15 +120,19 @@ export class JwksCache {
       : Effect.fail(Index.noKey("not_found", issuer))
   }
 
+  #usable(set: KeySet): number {
+    return set.fresh + this.#shared.policy.staleFor
+  }
+
   #lookUpAt(header: JwtHeader, now: number): Lookup {
     const set = this.#current
     if (set !== undefined && now < set.fresh) {
       const found = this.#lookUp(set, header, () => this.#unknown(header, now))
-      return now < set.aging || this.#flight !== undefined || this.#isBackingOff(now)
+      return now < aging(set) || this.#flight !== undefined || this.#isBackingOff(now)
         ? found
         : Effect.zipRight(this.#fly(), found)
     }
-    if (set !== undefined && now < set.usable) return this.#old(set, header, now)
+    if (set !== undefined && now < this.#usable(set)) return this.#old(set, header, now)
     if (this.#failure !== undefined && this.#isBackingOff(now)) return Effect.fail(this.#failure.error)
     return Effect.flatMap(this.#arrival(), (fresh) => this.#lookUp(fresh, header, () => this.#absent()))
   }
@@ -249,14 +260,7 @@ export class JwksCache {
               Math.max(maxAge ?? policy.timeToLive, policy.minTimeToLive),
               policy.timeToLive
             )
-            const fresh = since + life
-            return Effect.succeed({
-              ...Index.make(keys),
-              since,
-              aging: since + life * 0.8,
-              fresh,
-              usable: fresh + policy.staleFor
-            })
+            return Effect.succeed({ keys, byName: Index.byName(keys), since, fresh: since + life })
           })
         )
       )
@@ -283,14 +287,6 @@ export class JwksCache {
       )
     )
   }
-}
-
-const healthOf = (set: KeySet | undefined, failure: Failure | undefined, now: number): Health => {
-  const error = failure === undefined ? {} : { error: failure.error }
-  if (set === undefined || now >= set.usable) return { _tag: "unavailable", ...error }
-  return now < set.fresh
-    ? { _tag: "fresh", since: set.since, until: set.fresh }
-    : { _tag: "stale", since: set.fresh, until: set.usable, ...error }
 }
 
 const errorOf = (exit: Exit.Exit<unknown, KeyringError>): Option.Option<KeyringError> =>

@@ -20,12 +20,11 @@ interface ByName {
 
 const few = 8
 
-export const make = (keys: ReadonlyArray<VerificationKey>): KeyIndex => ({
-  keys,
-  byName: keys.length > few ? nameAll(keys) : undefined
-})
+export const make = (keys: ReadonlyArray<VerificationKey>): KeyIndex => ({ keys, byName: byName(keys) })
 
-const nameAll = (keys: ReadonlyArray<VerificationKey>): ByName => {
+/** The names of a set that is large enough for them. */
+export const byName = (keys: ReadonlyArray<VerificationKey>): ByName | undefined => {
+  if (keys.length <= few) return undefined
   const kid = new Map<string, ReadonlyArray<VerificationKey>>()
   const algorithm = new Map<string, ReadonlyArray<VerificationKey>>()
   for (const key of keys) {

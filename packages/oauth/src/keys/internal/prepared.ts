@@ -7,67 +7,82 @@ import type { KeyringError } from "../../protocol/OAuthError.js"
 import type { JwtAlgorithm } from "../JwtAlgorithm.js"
 import type { SignatureEngine } from "../SignatureEngine.js"
 
-interface Slot<A> {
+interface For {
   readonly engine: SignatureEngine.Service
   readonly algorithm: JwtAlgorithm
-  ready: boolean
-  value: Effect.Effect<A, KeyringError>
 }
 
-/** What a key has been made into. Remembers successes; a failure is told to those who waited for it and forgotten. */
-export class Prepared<A> {
-  #first: Slot<A> | undefined
-  #others: ReadonlyArray<Slot<A>> = none
+interface Made<A> extends For {
+  readonly value: A
+}
 
-  #find(engine: SignatureEngine.Service, algorithm: JwtAlgorithm): Slot<A> | undefined {
-    const first = this.#first
-    if (first !== undefined && first.engine === engine && first.algorithm === algorithm) return first
-    for (const slot of this.#others) if (slot.engine === engine && slot.algorithm === algorithm) return slot
-    return undefined
-  }
+interface Making<A> extends For {
+  readonly made: Deferred.Deferred<A, KeyringError>
+}
 
-  #add(slot: Slot<A>): void {
-    if (this.#first === undefined) this.#first = slot
-    else this.#others = [...this.#others, slot]
-  }
+const none: ReadonlyArray<never> = []
 
-  #remove(slot: Slot<A>): void {
-    if (this.#first === slot) this.#first = undefined
-    else this.#others = this.#others.filter((other) => other !== slot)
-  }
+const isFor =
+  (engine: SignatureEngine.Service, algorithm: JwtAlgorithm) =>
+  (one: For): boolean =>
+    one.engine === engine && one.algorithm === algorithm
+
+/**
+ * What a key has been made into. Remembers successes; a failure is told to those
+ * who waited for it and forgotten. The first is held without anything around
+ * it, as there is rarely another.
+ */
+export class Prepared<A extends object> {
+  #engine: SignatureEngine.Service | undefined
+  #algorithm: JwtAlgorithm | undefined
+  #value: A | undefined
+  #others: ReadonlyArray<Made<A>> = none
+  #making: ReadonlyArray<Making<A>> = none
 
   get(
     engine: SignatureEngine.Service,
     algorithm: JwtAlgorithm,
     prepare: () => Effect.Effect<A, KeyringError>
   ): Effect.Effect<A, KeyringError> {
-    const slot = this.#find(engine, algorithm)
+    const value = this.#find(engine, algorithm)
     // Importing a key ends by itself and soon: whoever began it finishes it for the others.
-    return slot !== undefined && slot.ready
-      ? slot.value
-      : Effect.uninterruptible(Effect.suspend(() => this.#start(engine, algorithm, prepare)))
+    return value !== undefined
+      ? Effect.succeed(value)
+      : Effect.uninterruptible(Effect.suspend(() => this.#make(engine, algorithm, prepare)))
   }
 
-  #start(
+  #find(engine: SignatureEngine.Service, algorithm: JwtAlgorithm): A | undefined {
+    return this.#engine === engine && this.#algorithm === algorithm
+      ? this.#value
+      : this.#others.find(isFor(engine, algorithm))?.value
+  }
+
+  #make(
     engine: SignatureEngine.Service,
     algorithm: JwtAlgorithm,
     prepare: () => Effect.Effect<A, KeyringError>
   ): Effect.Effect<A, KeyringError> {
-    const running = this.#find(engine, algorithm)
-    if (running !== undefined) return running.value
-    const deferred = Deferred.unsafeMake<A, KeyringError>(FiberId.none)
-    const slot: Slot<A> = { engine, algorithm, ready: false, value: Deferred.await(deferred) }
-    this.#add(slot)
+    const known = this.#find(engine, algorithm)
+    if (known !== undefined) return Effect.succeed(known)
+    const under = this.#making.find(isFor(engine, algorithm))
+    if (under !== undefined) return Deferred.await(under.made)
+    const own: Making<A> = { engine, algorithm, made: Deferred.unsafeMake(FiberId.none) }
+    this.#making = [...this.#making, own]
     return Effect.onExit(prepare(), (exit) => {
-      if (Exit.isSuccess(exit)) {
-        slot.ready = true
-        slot.value = Effect.succeed(exit.value)
-      } else {
-        this.#remove(slot)
-      }
-      return Deferred.done(deferred, exit)
+      const others = this.#making.filter((one) => one !== own)
+      this.#making = others.length === 0 ? none : others
+      if (Exit.isSuccess(exit)) this.#keep(engine, algorithm, exit.value)
+      return Deferred.done(own.made, exit)
     })
   }
-}
 
-const none: ReadonlyArray<never> = []
+  #keep(engine: SignatureEngine.Service, algorithm: JwtAlgorithm, value: A): void {
+    if (this.#value === undefined) {
+      this.#engine = engine
+      this.#algorithm = algorithm
+      this.#value = value
+    } else {
+      this.#others = [...this.#others, { engine, algorithm, value }]
+    }
+  }
+}
