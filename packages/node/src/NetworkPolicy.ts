@@ -10,9 +10,9 @@ import { isIPv4, isIPv6 } from "node:net"
  * nothing of this machine, of its networks, or of a special range that stands
  * for another address.
  *
- * - IPv4: all but 0/8, 10/8, 100.64/10, 127/8, 169.254/16, 172.16/12, 192.0/16,
- *   192.88.99/24, 192.168/16, 198.18/15, 198.51.100/24, 203.0.113/24, and
- *   everything from 224.0.0.0 on
+ * - IPv4: all but 0/8, 10/8, 100.64/10, 127/8, 169.254/16, 172.16/12, 192.0.0/24,
+ *   192.0.2/24, 192.88.99/24, 192.168/16, 198.18/15, 198.51.100/24, 203.0.113/24,
+ *   and everything from 224.0.0.0 on
  * - IPv6: only 2000::/3, and of that not 2001::/23 (Teredo, benchmarking,
  *   ORCHID), 2001:db8::/32, 2002::/16 (6to4) and 3fff::/20; an address that is an
  *   IPv4 address (`::ffff:a.b.c.d`) is judged as that
@@ -59,7 +59,8 @@ const special: ReadonlyArray<readonly [octets: ReadonlyArray<number>, bits: numb
   [[127], 8],
   [[169, 254], 16],
   [[172, 16], 12],
-  [[192, 0], 16],
+  [[192, 0, 0], 24],
+  [[192, 0, 2], 24],
   [[192, 88, 99], 24],
   [[192, 168], 16],
   [[198, 18], 15],
