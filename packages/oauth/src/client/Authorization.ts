@@ -14,14 +14,27 @@ import * as Telemetry from "../http/Telemetry.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import * as Entropy from "../protocol/Entropy.js"
-import { AuthorizationError } from "../protocol/OAuthError.js"
+import type { AuthorizationError } from "../protocol/OAuthError.js"
 import * as Pkce from "../protocol/Pkce.js"
 import * as Scope from "../protocol/Scope.js"
+import type { KeyringService } from "../keys/Keyring.js"
+import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import type { AuthorizationCode, AuthorizationTransaction } from "./AuthorizationTransaction.js"
-import * as AuthorizationResponse from "./internal/authorizationResponse.js"
-import { makeOnce } from "./internal/once.js"
+import {
+  checkState,
+  code,
+  read,
+  refuse,
+  type Response as AuthorizationResponse
+} from "./internal/authorizationResponse.js"
+import { object, send } from "./internal/formRequest.js"
 import { list } from "./internal/list.js"
+import { loaded } from "./internal/loaded.js"
+import { makeOnce } from "./internal/once.js"
+import { urlOf } from "./internal/urlOf.js"
 import * as OAuthClient from "./OAuthClient.js"
+import * as RequestObject from "./RequestObject.js"
+import type { TokenEndpoint } from "./TokenEndpoint.js"
 
 /**
  * Sends a person to the authorization endpoint and reads what comes back
@@ -49,8 +62,16 @@ export declare namespace Authorization {
     readonly resource?: string | ReadonlyArray<string> | undefined
     /** One of the client's redirect URIs, exactly; its first unless given. On the loopback interface any port (RFC 8252 section 7.3). */
     readonly redirectUri?: string | undefined
-    /** `form_post` has the response posted instead of put into the URL. */
-    readonly responseMode?: "query" | "form_post" | undefined
+    /**
+     * `form_post` has the response posted instead of put into the URL. The modes
+     * with `jwt` have the server sign it (JARM); then no plain one is taken.
+     * `fragment` is for `code id_token`, which otherwise is posted.
+     */
+    readonly responseMode?: ResponseMode | undefined
+    /** `code id_token` has an ID token come with the code, which is bound to it (OpenID Connect Core section 3.3). */
+    readonly responseType?: "code" | "code id_token" | undefined
+    /** Hand the parameters to the server first (RFC 9126), as is done anyway where the server requires it. */
+    readonly pushed?: boolean | undefined
     readonly prompt?: string | undefined
     readonly loginHint?: string | undefined
     /** How old the person's login may be; `CodeExchange` checks `auth_time`. Needs the scope `openid`. */
@@ -58,9 +79,33 @@ export declare namespace Authorization {
     readonly acrValues?: ReadonlyArray<string> | undefined
     /** How long the person may take; 10 minutes. */
     readonly timeToLive?: Duration.DurationInput | undefined
-    /** Further parameters of the server's own; none that the flow sets. */
+    /** Further parameters, those of `AuthorizationDetails` (RFC 9396) or of the server's own; none that the flow sets. */
     readonly parameters?: Readonly<Record<string, string>> | undefined
   }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export type ResponseMode = "query" | "form_post" | "fragment" | "jwt" | "query.jwt" | "form_post.jwt"
+
+  /**
+   * How an authorization can fail before the person is asked.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  export type BeginError = AuthorizationError | TokenEndpoint.RequestError
+
+  /**
+   * How a response can be refused; with anything but a code in the query, also
+   * because keys could not be had.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  export type CompleteError =
+    AuthorizationError | OAuthClient.OAuthClient.MetadataError | JwtError | KeyringError
 
   /**
    * @since 0.1.0
@@ -71,6 +116,8 @@ export declare namespace Authorization {
     readonly url: string
     /** What `complete` needs; keep it where only this person's session can use it. */
     readonly transaction: AuthorizationTransaction
+    /** Until when the URL of a pushed request may be opened, in milliseconds since the epoch. */
+    readonly openBefore?: number | undefined
   }
 
   /**
@@ -80,7 +127,7 @@ export declare namespace Authorization {
    * @since 0.1.0
    * @category models
    */
-  export type Response = AuthorizationResponse.Response
+  export type Response = AuthorizationResponse
 
   /**
    * @since 0.1.0
@@ -90,42 +137,43 @@ export declare namespace Authorization {
     /**
      * Makes a fresh state, PKCE verifier and (for `openid`) nonce, and the URL
      * with them. Refuses a server whose metadata lists PKCE methods without
-     * S256.
+     * S256. A pushed request has only `client_id` and `request_uri` in its URL.
      */
-    readonly begin: (
-      request?: Request
-    ) => Effect.Effect<Begun, AuthorizationError | OAuthClient.OAuthClient.MetadataError>
+    readonly begin: (request?: Request) => Effect.Effect<Begun, BeginError>
     /**
      * Checks a response against its transaction and gives the code. In this
      * order: no parameter twice; `state`, in constant time; not expired; not
      * completed before (in this process); `iss`; then the server's `error`;
      * then a code and nothing that does not belong beside one. A wrong state
      * leaves the transaction open; whatever comes after it closes it.
+     *
+     * What the server signs is verified against its keys first, and leaves the
+     * transaction open where it is refused: the JWT that a response is (JARM:
+     * `iss`, `aud`, `exp`), or the ID token beside the code (`nonce`, `c_hash`,
+     * `s_hash` where there is one), whose subject that of `CodeExchange` must be.
      */
     readonly complete: (
       response: Response,
       transaction: AuthorizationTransaction
-    ) => Effect.Effect<AuthorizationCode, AuthorizationError>
+    ) => Effect.Effect<AuthorizationCode, CompleteError>
     /**
      * Begins again with more scope: the union of what is granted and what a
-     * resource asked for (`insufficient_scope`, RFC 6750 section 3.1). Fails with
-     * reason `invalid_request` where that adds nothing, since asking again
-     * would loop.
+     * resource asked for (`insufficient_scope`, RFC 6750 section 3.1), and
+     * `scope`: what the login asked for, since some servers leave `openid` and
+     * `offline_access` out of what they tell as granted. Fails with reason
+     * `invalid_request` where all that is required was granted before, since
+     * asking again would loop.
      */
     readonly stepUp: (
       request: Request & { readonly granted: ReadonlyArray<string>; readonly required: ReadonlyArray<string> }
-    ) => Effect.Effect<Begun, AuthorizationError | OAuthClient.OAuthClient.MetadataError>
+    ) => Effect.Effect<Begun, BeginError>
   }
 }
 
-/**
- * Makes the service for the `OAuthClient` of the program.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient> = Effect.gen(
-  function* () {
+const makeWith = (
+  sign?: RequestObject.RequestObject.Service["sign"]
+): Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient> =>
+  Effect.gen(function* () {
     const client = yield* OAuthClient.OAuthClient
     const once = yield* makeOnce
 
@@ -133,122 +181,157 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
       Effect.gen(function* () {
         const operation = "Authorization.begin"
         const redirectUri = yield* chooseRedirectUri(operation, client, request.redirectUri)
-        const extra = Object.entries(request.parameters ?? {})
-        const reserved = extra.find(([name]) => reservedParameters.has(name.toLowerCase()))
-        if (reserved !== undefined) {
-          return yield* refused(
-            operation,
-            "reserved_parameter",
-            `${JSON.stringify(reserved[0])} is set by the flow and cannot be an extra parameter`
-          )
-        }
         const metadata = yield* client.metadata
         const endpoint = yield* client.endpoint(operation, "authorization_endpoint")
         yield* AuthorizationServerMetadata.requirePkce(operation, metadata)
 
         const problem = Scope.problem(request.scope ?? [])
-        if (Option.isSome(problem)) return yield* refused(operation, "invalid_request", problem.value)
+        if (Option.isSome(problem)) return yield* refuse(operation, "invalid_request", problem.value)
         const scope = Scope.make(request.scope ?? [])
         const resource = list(request.resource)
         const pkce = yield* Pkce.generate
         const state = yield* Entropy.randomText(32)
-        const nonce = scope.includes("openid") ? Option.some(yield* Entropy.randomText(32)) : Option.none()
-        if (request.maxAge !== undefined && !scope.includes("openid")) {
-          return yield* refused(
+        const nonce = scope.includes("openid") ? yield* Entropy.randomText(32) : undefined
+        if (request.maxAge !== undefined && nonce === undefined) {
+          return yield* refuse(
             operation,
             "invalid_request",
-            "a maximum age needs the scope openid, since only an ID token tells when the person logged in"
+            "a maximum age needs the scope openid, whose ID token tells the time of the login"
           )
         }
-        const maxAge = Option.map(Option.fromNullable(request.maxAge), (age) =>
-          Math.floor(Duration.toSeconds(age))
+        const maxAge =
+          request.maxAge === undefined ? undefined : Math.floor(Duration.toSeconds(request.maxAge))
+
+        const parameters = new URLSearchParams()
+        const wanted = {
+          response_type: "code",
+          client_id: client.clientId,
+          redirect_uri: redirectUri,
+          scope: Scope.format(scope),
+          state,
+          code_challenge: pkce.challenge,
+          code_challenge_method: pkce.method,
+          nonce,
+          response_mode: request.responseMode,
+          prompt: request.prompt,
+          login_hint: request.loginHint,
+          max_age: maxAge?.toString(),
+          // RFC 9449 section 10: the code is good only with a proof by this key.
+          dpop_jkt: client.dpop?.thumbprint,
+          acr_values: request.acrValues?.join(" ")
+        }
+        const reserved = Object.keys(request.parameters ?? {}).find(
+          (name) => Object.hasOwn(wanted, name.toLowerCase()) || neverExtra.test(name)
         )
-
-        const url = new URL(endpoint)
-        const set = (name: string, value: string | undefined) => {
-          if (value !== undefined && value !== "") url.searchParams.set(name, value)
+        if (reserved !== undefined) {
+          return yield* refuse(
+            operation,
+            "reserved_parameter",
+            `${JSON.stringify(reserved)} is set by the flow and cannot be an extra parameter`
+          )
         }
-        set("response_type", "code")
-        set("client_id", client.clientId)
-        set("redirect_uri", redirectUri)
-        set("scope", Scope.format(scope))
-        set("state", state)
-        set("code_challenge", pkce.challenge)
-        set("code_challenge_method", pkce.method)
-        set("nonce", Option.getOrUndefined(nonce))
-        set("response_mode", request.responseMode)
-        set("prompt", request.prompt)
-        set("login_hint", request.loginHint)
-        set("max_age", Option.getOrUndefined(Option.map(maxAge, String)))
-        // RFC 9449 section 10: the code is good only with a proof by this key.
-        set("dpop_jkt", client.dpop?.thumbprint)
-        set("acr_values", request.acrValues?.join(" "))
-        for (const [name, value] of extra) set(name, value)
-        url.searchParams.delete("resource")
-        for (const one of resource) url.searchParams.append("resource", one)
-        client.quirks?.authorize(url.searchParams)
-
-        return {
-          url: url.href,
-          transaction: {
-            issuer: client.issuer,
-            clientId: client.clientId,
-            redirectUri,
-            state: Redacted.make(state),
-            verifier: pkce.verifier,
-            nonce: Option.map(nonce, Redacted.make),
-            scope,
-            resource,
-            maxAge,
-            issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-            expiresAt:
-              (yield* Clock.currentTimeMillis) + Duration.toMillis(request.timeToLive ?? "10 minutes")
-          }
+        for (const [name, value] of Object.entries({ ...wanted, ...request.parameters })) {
+          if (value !== undefined && value !== "") parameters.set(name, value)
         }
+        for (const one of resource) parameters.append("resource", one)
+        client.quirks?.authorize(parameters)
+
+        const transaction: AuthorizationTransaction = {
+          issuer: client.issuer,
+          clientId: client.clientId,
+          redirectUri,
+          state: Redacted.make(state),
+          verifier: pkce.verifier,
+          nonce: Option.map(Option.fromNullable(nonce), Redacted.make),
+          scope,
+          resource,
+          maxAge: Option.fromNullable(maxAge),
+          issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
+          expiresAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(request.timeToLive ?? "10 minutes")
+        }
+        return sign ||
+          request.pushed ||
+          request.responseType ||
+          !/^(query|form_post)?$/.test(request.responseMode ?? "") ||
+          metadata.require_pushed_authorization_requests ||
+          metadata.require_signed_request_object
+          ? yield* (yield* loadExtended(operation)).begin(
+              {
+                client,
+                operation,
+                endpoint,
+                metadata,
+                request,
+                parameters,
+                transaction,
+                send,
+                object,
+                urlOf
+              },
+              sign
+            )
+          : { url: urlOf(endpoint, parameters), transaction }
       }).pipe(Telemetry.flow("Authorization.begin", { issuer: client.issuer, client_id: client.clientId }))
 
-    const complete: Authorization.Service["complete"] = (response, transaction) =>
+    const complete: Authorization.Service["complete"] = (response, begun) =>
       Effect.gen(function* () {
         const operation = "Authorization.complete"
-        const parameters = yield* AuthorizationResponse.read(operation, response)
-        yield* AuthorizationResponse.checkState(operation, parameters, transaction)
+        const { parameters, transaction } =
+          begun.response === undefined
+            ? { parameters: yield* read(operation, response), transaction: begun }
+            : yield* (yield* loadExtended(operation)).read(client, response, begun, { read, checkState })
+        yield* checkState(operation, parameters, transaction)
         if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
-          return yield* refused(
+          return yield* refuse(
             operation,
             "issuer_mismatch",
-            "the transaction was begun by another client or at another server"
+            "the transaction is of another client or another server"
           )
         }
         if ((yield* Clock.currentTimeMillis) >= transaction.expiresAt) {
-          return yield* refused(
+          return yield* refuse(
             operation,
             "expired",
-            "the authorization took longer than it may; begin again"
+            "this authorization has taken longer than it may; begin again"
           )
         }
         if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
-          return yield* refused(operation, "replayed", "this authorization was completed before; begin again")
+          return yield* refuse(
+            operation,
+            "replayed",
+            "this authorization has been completed before; begin again"
+          )
         }
-        const code = yield* AuthorizationResponse.code(operation, parameters, transaction)
-        return { code, transaction }
+        return { code: yield* code(operation, parameters, transaction), transaction }
       }).pipe(Telemetry.flow("Authorization.complete", { issuer: client.issuer, client_id: client.clientId }))
 
     return {
       begin,
       complete,
-      stepUp: ({ granted, required, ...request }) => {
-        const scope = Scope.union(Scope.union(granted, required), request.scope ?? [])
-        return Scope.missing(scope, granted).length === 0
-          ? refused(
-              "Authorization.stepUp",
-              "invalid_request",
-              "everything that is asked for has been granted before; asking again would loop"
-            )
-          : begin({ ...request, scope })
-      }
+      stepUp: (request) =>
+        Effect.flatMap(loadExtended("Authorization.stepUp"), (extended) => extended.stepUp(begin, request))
     }
-  }
-)
+  })
+
+/**
+ * Makes the service for the `OAuthClient` of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient> = makeWith()
+
+/**
+ * Makes the service for the `OAuthClient` of the program; it signs its
+ * requests with the keys of the `KeyringService` (RFC 9101).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSigned = (
+  options?: RequestObject.RequestObject.Options
+): Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient | KeyringService> =>
+  Effect.flatMap(RequestObject.make(options), ({ sign }) => makeWith(sign))
 
 /**
  * @since 0.1.0
@@ -259,36 +342,25 @@ export const layer: Layer.Layer<Authorization, never, OAuthClient.OAuthClient> =
   make
 )
 
-/** What the flow sets, or what would change the flow (RFC 9101 `request`, OpenID Connect `claims` are not among them yet). */
-const reservedParameters: ReadonlySet<string> = new Set([
-  "response_type",
-  "client_id",
-  "redirect_uri",
-  "scope",
-  "state",
-  "nonce",
-  "code_challenge",
-  "code_challenge_method",
-  "code_verifier",
-  "response_mode",
-  "resource",
-  "prompt",
-  "login_hint",
-  "max_age",
-  "acr_values",
-  "dpop_jkt",
-  "client_secret",
-  "client_assertion",
-  "client_assertion_type",
-  "request",
-  "request_uri"
-])
+/**
+ * Authorization whose requests are signed (JAR, RFC 9101): the parameters go
+ * into a request object, as `RequestObject` makes it, and only that and
+ * `client_id` into the URL or the pushed request. For a client whose keys the
+ * server knows. Beside `OAuth.layer`, give it last.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSigned = (
+  options?: RequestObject.RequestObject.Options
+): Layer.Layer<Authorization, never, OAuthClient.OAuthClient | KeyringService> =>
+  Layer.effect(Authorization, makeSigned(options))
 
-const refused = (
-  operation: string,
-  reason: AuthorizationError["reason"],
-  problem: string
-): AuthorizationError => new AuthorizationError({ operation, reason, message: `${operation}: ${problem}.` })
+const loadExtended = (operation: string) =>
+  loaded(operation, () => import("./internal/extendedAuthorization.js"))
+
+/** What would change the flow, besides what the flow sets. */
+const neverExtra = /^(resource|code_verifier|client_(secret|assertion(_type)?)|request(_uri)?)$/i
 
 /** One of the registered redirect URIs; of a loopback one, the port is free (RFC 8252 section 7.3). */
 const chooseRedirectUri = (
@@ -299,17 +371,17 @@ const chooseRedirectUri = (
   const [first] = registered
   const chosen = wanted ?? first
   if (chosen === undefined) {
-    return refused(operation, "invalid_request", "no redirect URI: give one to the request or to the client")
+    return refuse(operation, "invalid_request", "no redirect URI: give one to the request or to the client")
   }
   if (registered.length === 0) {
     return Option.match(Endpoint.redirectUriProblem(chosen, wire.limits), {
       onNone: () => Effect.succeed(chosen),
-      onSome: (why) => refused(operation, "invalid_request", `the redirect URI may not be used: it ${why}`)
+      onSome: (why) => refuse(operation, "invalid_request", `the redirect URI may not be used: it ${why}`)
     })
   }
   return registered.some((uri) => uri === chosen || sameButPort(uri, chosen))
     ? Effect.succeed(chosen)
-    : refused(operation, "invalid_request", "the redirect URI is not one of the client's")
+    : refuse(operation, "invalid_request", "the redirect URI is not one of the client's")
 }
 
 const sameButPort = (registered: string, wanted: string): boolean => {

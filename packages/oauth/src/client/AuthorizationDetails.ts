@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import { DiscoveryError, ProtocolViolation } from "../protocol/OAuthError.js"
+import * as OAuthClient from "./OAuthClient.js"
 
 /**
  * One element of `authorization_details` as it goes over the wire (RFC 9396
@@ -36,11 +36,13 @@ export interface Granted {
 
 /**
  * Writes details of the caller's own type with the schema of one of them, for
- * the `authorizationDetails` of a request. What the schema refuses is a
- * `ProtocolViolation` that tells where, never the value.
+ * `parameters`. What the schema refuses is a `ProtocolViolation` that tells
+ * where, never the value.
  *
  * @example
+ * import * as Authorization from "effect-oauth/Authorization"
  * import * as AuthorizationDetails from "effect-oauth/AuthorizationDetails"
+ * import * as Effect from "effect/Effect"
  * import * as Schema from "effect/Schema"
  *
  * const Payment = Schema.Struct({
@@ -48,9 +50,13 @@ export interface Granted {
  *   amount: Schema.Struct({ currency: Schema.String, value: Schema.NumberFromString })
  * })
  *
- * const asked = AuthorizationDetails.encode(Payment)([
- *   { type: "payment_initiation", amount: { currency: "EUR", value: 12.5 } }
- * ])
+ * const pay = Effect.gen(function* () {
+ *   const authorization = yield* Authorization.Authorization
+ *   const details = yield* AuthorizationDetails.encode(Payment)([
+ *     { type: "payment_initiation", amount: { currency: "EUR", value: 12.5 } }
+ *   ])
+ *   return yield* authorization.begin({ parameters: yield* AuthorizationDetails.parameters(details) })
+ * })
  *
  * @since 0.1.0
  * @category encoding
@@ -83,37 +89,47 @@ export const decode =
     })
 
 /**
- * The value of the `authorization_details` parameter, for a request that the
- * toolkit does not make. Fails with `unsupported` for a type that the server
- * does not list in `authorization_details_types_supported`, where it lists any
- * (RFC 9396 section 10), and with `ProtocolViolation` for what is not JSON or
- * has no `type`.
+ * The `authorization_details` parameter for the `parameters` of any request:
+ * of an authorization, pushed or signed or neither, of a code exchange that
+ * takes less than was authorized, of a refresh, of a client's own token
+ * (RFC 9396 sections 3, 5 and 6). `encode` writes the details.
+ *
+ * Fails with `unsupported` for a type that the server does not list in
+ * `authorization_details_types_supported`, where it lists any (section 10), and
+ * with `ProtocolViolation` for what is not JSON or has no `type`.
  *
  * @since 0.1.0
  * @category encoding
  */
-export const parameter = (
-  operation: string,
-  metadata: AuthorizationServerMetadata,
+export const parameters = (
   details: ReadonlyArray<AuthorizationDetail>
-): Effect.Effect<string, DiscoveryError | ProtocolViolation> => {
-  const supported = metadata.authorization_details_types_supported
-  const untyped = details.findIndex((detail) => typeof detail.type !== "string" || detail.type === "")
-  if (untyped >= 0) return Effect.fail(violation(operation, "missing", `element ${untyped} has no type`))
-  const unknown = details.find((detail) => supported?.includes(detail.type) === false)
-  if (unknown !== undefined) {
-    return new DiscoveryError({
-      operation,
-      reason: "unsupported",
-      expected: supported?.slice(0, 20).join(", "),
-      message: `${operation}: ${metadata.issuer} does not know authorization details of the type ${JSON.stringify(unknown.type.slice(0, 100))} (RFC 9396 section 10).`
-    })
-  }
-  return Effect.try({
-    try: () => JSON.stringify(details),
-    catch: () => violation(operation, "type", "the details cannot be written as JSON")
+): Effect.Effect<
+  { readonly authorization_details: string },
+  OAuthClient.OAuthClient.MetadataError,
+  OAuthClient.OAuthClient
+> =>
+  Effect.gen(function* () {
+    const operation = "AuthorizationDetails.parameters"
+    const untyped = details.findIndex(({ type }) => typeof type !== "string" || type === "")
+    if (untyped >= 0) return yield* violation(operation, "missing", `element ${untyped} has no type`)
+    const client = yield* OAuthClient.OAuthClient
+    const { authorization_details_types_supported: supported } = yield* client.metadata
+    const unknown = details.find(({ type }) => supported?.includes(type) === false)
+    if (unknown !== undefined) {
+      return yield* new DiscoveryError({
+        operation,
+        reason: "unsupported",
+        expected: supported?.slice(0, 20).join(", "),
+        message: `${operation}: ${client.issuer} does not know authorization details of the type ${JSON.stringify(unknown.type.slice(0, 100))} (RFC 9396 section 10).`
+      })
+    }
+    return {
+      authorization_details: yield* Effect.try({
+        try: () => JSON.stringify(details),
+        catch: () => violation(operation, "type", "the details cannot be written as JSON")
+      })
+    }
   })
-}
 
 const violation = (
   operation: string,

@@ -25,6 +25,12 @@ const transaction = Schema.Struct({
   maxAge: Schema.optionalWith(Schema.Number, { as: "Option" }),
   /** Whether the server says that it sends `iss` (RFC 9207), and so must. */
   issuerRequired: Schema.Boolean,
+  /** How the response comes where it is not the plain one: in a JWT (JARM), or with an ID token (hybrid). */
+  response: Schema.optional(Schema.Literal("jwt", "code id_token")),
+  /** One of which the ID token must state, where a resource insists on it (RFC 9470). */
+  acr: Schema.optional(Schema.Array(Schema.String)),
+  /** Whom the ID token of the response is about; that of the token response must be about the same. */
+  subject: Schema.optional(Schema.String),
   /** In milliseconds since the epoch, as `Clock` tells. */
   expiresAt: Schema.Number
 })

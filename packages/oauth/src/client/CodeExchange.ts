@@ -13,9 +13,11 @@ import * as Telemetry from "../http/Telemetry.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
-import { AuthorizationError, ProtocolViolation } from "../protocol/OAuthError.js"
+import { ProtocolViolation } from "../protocol/OAuthError.js"
+import type { AuthorizationError } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { AuthorizationCode } from "./AuthorizationTransaction.js"
+import { refuse } from "./internal/authorizationResponse.js"
 import { makeOnce } from "./internal/once.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
@@ -62,10 +64,14 @@ export declare namespace CodeExchange {
      * Sends the code once, with the verifier, the redirect URI and the resources
      * of its transaction. Where `openid` was asked for, an ID token must come
      * back: its signature is checked against the server's keys, and `iss`, `aud`,
-     * `azp`, `exp`, `iat`, `nonce`, `at_hash` and (with a maximum age)
-     * `auth_time` are checked.
+     * `azp`, `exp`, `iat`, `nonce`, `at_hash`, (with a maximum age) `auth_time`,
+     * (after `StepUp`) `acr` and, where an ID token came with the code already,
+     * that both are of one subject (section 3.3.3.6).
      */
-    readonly exchange: (code: AuthorizationCode) => Effect.Effect<Result, ExchangeError>
+    readonly exchange: (
+      code: AuthorizationCode,
+      options?: { readonly parameters?: Readonly<Record<string, string>> | undefined }
+    ) => Effect.Effect<Result, ExchangeError>
   }
 }
 
@@ -83,22 +89,17 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
     const operation = "CodeExchange.exchange"
 
     return {
-      exchange: ({ code, transaction }) =>
+      exchange: ({ code, transaction }, options) =>
         Effect.gen(function* () {
           if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
-            return yield* new AuthorizationError({
+            return yield* refuse(
               operation,
-              reason: "issuer_mismatch",
-              message:
-                "The code was given to another client or by another server, and is not sent to this one."
-            })
+              "issuer_mismatch",
+              "the code is of another client or another server"
+            )
           }
           if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
-            return yield* new AuthorizationError({
-              operation,
-              reason: "replayed",
-              message: "This code has been exchanged before; begin again."
-            })
+            return yield* refuse(operation, "replayed", "this code has been exchanged before; begin again")
           }
           const tokens = yield* tokenEndpoint.request({
             operation,
@@ -109,13 +110,16 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
               ["code_verifier", transaction.verifier],
               ...transaction.resource.map((resource) => ["resource", resource] as const)
             ],
-            defaultScope: transaction.scope
+            defaultScope: transaction.scope,
+            extra: options?.parameters
           })
           if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
           if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
           const idToken = yield* client.verifyIdToken(tokens.idToken.value, {
             nonce: transaction.nonce.value,
             maxAge: Option.getOrUndefined(Option.map(transaction.maxAge, Duration.seconds)),
+            acr: transaction.acr,
+            subject: transaction.subject,
             accessToken: tokens.accessToken
           })
           return { tokens, idToken: Option.some(idToken) }
@@ -139,5 +143,5 @@ const missingIdToken = (): ProtocolViolation =>
     reason: "missing",
     member: "id_token",
     rule: "OpenID Connect Core section 3.1.3.3: id_token is required",
-    message: "The token response has no id_token, although the scope openid was asked for and granted a code."
+    message: "The token response has no id_token, although openid was asked for."
   })

@@ -17,17 +17,17 @@ import * as Wire from "../http/Wire.js"
 import type { JwtDecrypter } from "../keys/JwtDecrypter.js"
 import type { Keyring } from "../keys/Keyring.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
-import type { JwtClaims } from "../keys/Jwt.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import type { Policy } from "../keys/RemoteJwks.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import * as Issuer from "../protocol/Issuer.js"
-import { DiscoveryError, KeyringError } from "../protocol/OAuthError.js"
-import type { JwtError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import { DiscoveryError } from "../protocol/OAuthError.js"
+import type { JwtError, KeyringError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
 import type { Dpop } from "./Dpop.js"
 import { list } from "./internal/list.js"
+import { loaded } from "./internal/loaded.js"
 import { publicClient } from "./internal/publicClient.js"
 import type { Expectation } from "./internal/serverTokens.js"
 import type { Quirks } from "./Quirks.js"
@@ -85,10 +85,6 @@ export declare namespace OAuthClient {
       idToken: Redacted.Redacted<string>,
       expectation: Expectation
     ) => Effect.Effect<VerifiedJwt<IdTokenClaims>, MetadataError | JwtError | KeyringError>
-    /** Verifies an authorization response that is a JWT (JARM), and gives what is in it. */
-    readonly verifyResponse: (
-      response: Redacted.Redacted<string>
-    ) => Effect.Effect<VerifiedJwt<JwtClaims>, MetadataError | JwtError | KeyringError>
     /** What opens the tokens and answers that the server encrypts to this client. */
     readonly decrypter: JwtDecrypter.Service | undefined
     /** The key that its tokens are bound to, where they are. */
@@ -141,7 +137,8 @@ export const make = <R = never>(
   options: OAuthClient.Options<R>
 ): Effect.Effect<OAuthClient.Service, DiscoveryError, R | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function* () {
-    const { authentication = publicClient, quirks } = options
+    const { quirks } = options
+    const authentication: ClientAuthentication<R> = options.authentication ?? publicClient
     const plain = yield* Wire.make
     const bent = quirks?.adapt(plain, options.issuer) ?? plain
     const wire = authentication.adapt?.(bent) ?? bent
@@ -216,10 +213,6 @@ export const make = <R = never>(
         Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
           tokens.verifyIdToken(idToken, known, expectation)
         ),
-      verifyResponse: (response) =>
-        Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
-          tokens.verifyResponse(response, known)
-        ),
       decrypter: options.decrypter,
       dpop: options.dpop,
       quirks,
@@ -280,14 +273,4 @@ const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<v
  * Verification is half of what a login weighs in a browser, and not needed
  * before its first ID token: a bundler makes a chunk of its own of it.
  */
-const loadServerTokens = Effect.tryPromise({
-  try: () => import("./internal/serverTokens.js"),
-  catch: () =>
-    new KeyringError({
-      operation: "OAuthClient.serverKeys",
-      reason: "unavailable",
-      retriable: true,
-      message:
-        "The part of this program that verifies tokens could not be loaded. Check the network and try again."
-    })
-})
+const loadServerTokens = loaded("OAuthClient.serverKeys", () => import("./internal/serverTokens.js"))

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Telemetry from "../http/Telemetry.js"
 import * as Wire from "../http/Wire.js"
 import type { GrantType } from "../protocol/GrantType.js"
@@ -22,6 +23,7 @@ import * as Scope from "../protocol/Scope.js"
 import * as TokenResponse from "../protocol/TokenResponse.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { Parameter } from "./ClientAuthentication.js"
+import { opened } from "./internal/encrypted.js"
 import * as FormRequest from "./internal/formRequest.js"
 import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
@@ -81,7 +83,9 @@ export declare namespace TokenEndpoint {
     /**
      * Encodes the form, authenticates the client, sends once, reads under the
      * cap, and checks the response (RFC 6749 sections 3.2, 5.1 and 5.2): 200
-     * with a token response, or the server's error, whatever its status.
+     * with a token response, or the server's error, whatever its status. An ID
+     * token that is encrypted to the client is opened (`decrypter`); it is for the
+     * flow to verify.
      *
      * The grant type `password` is refused with reason `unsupported` (RFC 9700
      * section 2.4), and a scope token that is none with reason `value`; then
@@ -132,7 +136,8 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
           return yield* notApplicable(operation)
         }
         if (client.dpop !== undefined) yield* client.dpop.requireBound(operation, tokens.tokenType)
-        return tokens
+        if (Option.isNone(tokens.idToken)) return tokens
+        return { ...tokens, idToken: Option.some(yield* opened(client.decrypter, tokens.idToken.value)) }
       }).pipe(Telemetry.measureTokenRequest(grant.grantType))
   })
 )

@@ -121,7 +121,8 @@ const pairs = (response: Response): Iterable<readonly [string, string]> => {
 const shown = (name: string): string =>
   /^[a-z_]{1,40}$/.test(name) ? `the parameter ${JSON.stringify(name)}` : "a parameter"
 
-const refuse = (
+/** An authorization that is refused; `problem` is a sentence without its end. */
+export const refuse = (
   operation: string,
   reason: AuthorizationError["reason"],
   problem: string
