@@ -46,6 +46,19 @@ export const jwksFetches: Metric.Metric.Counter<number> = Metric.counter("oauth_
 })
 
 /**
+ * How the keys of an issuer are when a fetch of them has ended, tagged with
+ * `state`: `fresh`, `stale` (they serve, and could not be fetched) or
+ * `unavailable`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const jwksHealth: Metric.Metric.Counter<number> = Metric.counter("oauth_jwks_health", {
+  description: "States of key sets after a fetch",
+  incremental: true
+})
+
+/**
  * Puts a flow method into a span of kind client, without a stack trace, and
  * tells it how the flow ended. Nothing secret belongs into `attributes`.
  *

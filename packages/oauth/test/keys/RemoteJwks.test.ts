@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import * as Telemetry from "../../src/http/Telemetry.js"
 import type { Keyring } from "../../src/keys/Keyring.js"
 import { DiscoveryError, TransportError } from "../../src/protocol/OAuthError.js"
 import type { Answer, KeyServer } from "./support/keyServer.js"
@@ -409,6 +411,34 @@ describe("RemoteJwks: outage", () => {
       yield* TestClock.adjust("5 minutes")
       assert.strictEqual(yield* ask(ring), "unavailable")
       assert.strictEqual(yield* ask(ring, "second"), "found")
+    })
+  )
+})
+
+describe("RemoteJwks: what an observer is told", () => {
+  const states = Effect.map(
+    Effect.forEach(["fresh", "stale", "unavailable"], (state) =>
+      Metric.value(Metric.tagged(Telemetry.jwksHealth, "state", state))
+    ),
+    (values) => values.map(({ count }) => count)
+  )
+
+  it.scoped("each fetch is counted by the state that the keys are in then", () =>
+    Effect.gen(function* () {
+      const before = yield* states
+      const server = keyServer(publishing([first]))
+      const ring = yield* remote(server)
+      yield* ask(ring)
+      server.answer = failing(500)
+      yield* TestClock.adjust("6 minutes")
+      yield* ask(ring)
+      yield* TestClock.adjust("2 hours")
+      yield* ask(ring)
+      const after = yield* states
+      assert.deepStrictEqual(
+        after.map((count, i) => count - (before[i] ?? 0)),
+        [1, 1, 1]
+      )
     })
   )
 })

@@ -3,9 +3,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Telemetry from "../../http/Telemetry.js"
 import type { Wire } from "../../http/Wire.js"
 import type {
   DiscoveryError,
@@ -225,15 +227,16 @@ export class JwksCache {
         if (Exit.isSuccess(exit)) {
           this.#current = exit.value
           this.#failure = undefined
-          return Deferred.succeed(own.landed, exit.value)
+          return Effect.zipRight(told("fresh"), Deferred.succeed(own.landed, exit.value))
         }
         const { backOff, maxBackOff } = this.#shared.policy
         const error = Option.getOrElse(errorOf(exit), () => closed(this.issuer))
         const times = (this.#failure?.times ?? 0) + 1
         const asked = (error.retryAfter ?? 0) * 1000
         const delay = Math.min(Math.max(backOff * 2 ** (times - 1) * jitter, asked), maxBackOff)
-        this.#failure = { error, times, until: clock.unsafeCurrentTimeMillis() + delay }
-        return Deferred.fail(own.landed, error)
+        const now = clock.unsafeCurrentTimeMillis()
+        this.#failure = { error, times, until: now + delay }
+        return Effect.zipRight(told(this.#healthAt(now)._tag), Deferred.fail(own.landed, error))
       })
     )
   }
@@ -288,6 +291,9 @@ export class JwksCache {
     )
   }
 }
+
+const told = (state: Health["_tag"]): Effect.Effect<void> =>
+  Metric.increment(Metric.tagged(Telemetry.jwksHealth, "state", state))
 
 const errorOf = (exit: Exit.Exit<unknown, KeyringError>): Option.Option<KeyringError> =>
   Exit.isFailure(exit) && exit.cause._tag === "Fail" ? Option.some(exit.cause.error) : Option.none()
