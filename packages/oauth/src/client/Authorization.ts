@@ -11,14 +11,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Telemetry from "../http/Telemetry.js"
+import type { KeyringService } from "../keys/Keyring.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
-import * as Endpoint from "../protocol/Endpoint.js"
 import * as Entropy from "../protocol/Entropy.js"
-import type { AuthorizationError } from "../protocol/OAuthError.js"
+import type { AuthorizationError, JwtError, KeyringError } from "../protocol/OAuthError.js"
 import * as Pkce from "../protocol/Pkce.js"
 import * as Scope from "../protocol/Scope.js"
-import type { KeyringService } from "../keys/Keyring.js"
-import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import type { AuthorizationCode, AuthorizationTransaction } from "./AuthorizationTransaction.js"
 import {
   checkState,
@@ -31,6 +29,7 @@ import { object, send } from "./internal/formRequest.js"
 import { list } from "./internal/list.js"
 import { loaded } from "./internal/loaded.js"
 import { makeOnce } from "./internal/once.js"
+import { chooseRedirectUri } from "./internal/redirectUri.js"
 import { urlOf } from "./internal/urlOf.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as RequestObject from "./RequestObject.js"
@@ -38,7 +37,9 @@ import type { TokenEndpoint } from "./TokenEndpoint.js"
 
 /**
  * Sends a person to the authorization endpoint and reads what comes back
- * (RFC 6749 section 4.1, RFC 7636, RFC 9207, RFC 8707, OpenID Connect Core 3.1).
+ * (RFC 6749 section 4.1, RFC 7636, RFC 9207, RFC 8707, OpenID Connect Core 3.1);
+ * where asked for, pushed (RFC 9126), signed (RFC 9101), answered in a JWT
+ * (JARM), or with an ID token beside the code (OpenID Connect Core 3.3).
  *
  * @since 0.1.0
  * @category services
@@ -361,34 +362,3 @@ const loadExtended = (operation: string) =>
 
 /** What would change the flow, besides what the flow sets. */
 const neverExtra = /^(resource|code_verifier|client_(secret|assertion(_type)?)|request(_uri)?)$/i
-
-/** One of the registered redirect URIs; of a loopback one, the port is free (RFC 8252 section 7.3). */
-const chooseRedirectUri = (
-  operation: string,
-  { redirectUris: registered, wire }: OAuthClient.OAuthClient.Service,
-  wanted: string | undefined
-): Effect.Effect<string, AuthorizationError> => {
-  const [first] = registered
-  const chosen = wanted ?? first
-  if (chosen === undefined) {
-    return refuse(operation, "invalid_request", "no redirect URI: give one to the request or to the client")
-  }
-  if (registered.length === 0) {
-    return Option.match(Endpoint.redirectUriProblem(chosen, wire.limits), {
-      onNone: () => Effect.succeed(chosen),
-      onSome: (why) => refuse(operation, "invalid_request", `the redirect URI may not be used: it ${why}`)
-    })
-  }
-  return registered.some((uri) => uri === chosen || sameButPort(uri, chosen))
-    ? Effect.succeed(chosen)
-    : refuse(operation, "invalid_request", "the redirect URI is not one of the client's")
-}
-
-const sameButPort = (registered: string, wanted: string): boolean => {
-  if (!URL.canParse(registered) || !URL.canParse(wanted)) return false
-  const one = new URL(registered)
-  const other = new URL(wanted)
-  if (one.protocol !== "http:" || !/^(127\.0\.0\.1|\[::1\])$/.test(one.hostname)) return false
-  one.port = other.port
-  return one.href === other.href
-}
