@@ -12,12 +12,16 @@ import { randomText } from "../protocol/Entropy.js"
 import { JwtError, type KeyringError } from "../protocol/OAuthError.js"
 import * as AtOnce from "./internal/atOnce.js"
 import * as Base64Url from "./internal/base64url.js"
+import type { SignProfile } from "./internal/signProfiles.js"
+import { kinds, missingFrom } from "./internal/signProfiles.js"
 import type { JwtClaims } from "./Jwt.js"
 import type { JwtAlgorithm } from "./JwtAlgorithm.js"
 import type { Keyring } from "./Keyring.js"
 import { KeyringService } from "./Keyring.js"
 import { SignatureEngine } from "./SignatureEngine.js"
 import type { SigningKey } from "./SigningKey.js"
+
+export type { SignProfile } from "./internal/signProfiles.js"
 
 /**
  * Signs JWTs with the keys of the keyring.
@@ -43,8 +47,8 @@ export declare namespace JwtSigner {
      * one, and `typ`.
      *
      * Fails with a `KeyringError` when there is no key as asked for, and with a
-     * `JwtError` (`claim`, `header`, `algorithm`) when what should be signed is
-     * no JWT.
+     * `JwtError` (`claim`, `missing_claim`, `header`, `algorithm`) when what should
+     * be signed is no JWT, or none of its kind.
      */
     readonly sign: (
       claims: JwtClaims,
@@ -60,6 +64,13 @@ export declare namespace JwtSigner {
  * @category models
  */
 export interface SignOptions {
+  /**
+   * What kind of token this is: it sets the defaults of `typ`, `lifetime` and
+   * `jti` and requires the claims of the kind, as RFC 9068 (access token),
+   * OpenID Connect Core (ID token), RFC 7523 (client assertion), RFC 9449 (DPoP
+   * proof), Back-Channel Logout and RFC 9701 (introspection) have them.
+   */
+  readonly profile?: SignProfile | undefined
   /** `typ` of the header: `JWT`, or `at+jwt`, `dpop+jwt` and so on; `false` for none. */
   readonly typ?: string | false | undefined
   /** From now to `exp`; `false` for a token without `exp`. 5 minutes. */
@@ -145,6 +156,25 @@ const complete = (
   }
 }
 
+/** What is usual for the kind, where nothing else is said. */
+const withDefaults = (options: SignOptions): SignOptions => {
+  if (options.profile === undefined) return options
+  const { jti, lifetime, typ } = kinds[options.profile]
+  return {
+    ...options,
+    typ: options.typ ?? typ,
+    lifetime: options.lifetime ?? (lifetime === false ? false : Duration.seconds(lifetime)),
+    jti: options.jti ?? jti
+  }
+}
+
+const kindProblem = (claims: JwtClaims, { profile }: SignOptions): JwtError | undefined => {
+  const missing = profile === undefined ? undefined : missingFrom(kinds[profile], claims)
+  return missing === undefined
+    ? undefined
+    : refuse("missing_claim", `the claim ${missing} is missing from the ${profile}`, missing)
+}
+
 const noId = Effect.succeed(undefined)
 
 /**
@@ -188,9 +218,10 @@ export const fromKeyring = (keyring: Keyring): Effect.Effect<JwtSigner.Service> 
     }
 
     return {
-      sign: (claims, options = {}) =>
+      sign: (claims, given = {}) =>
         Effect.clockWith((clock) => {
-          const problem = registeredProblem(claims)
+          const options = withDefaults(given)
+          const problem = registeredProblem(claims) ?? kindProblem(claims, options)
           if (problem !== undefined) return Effect.fail(problem)
           const query = {
             kid: options.kid,

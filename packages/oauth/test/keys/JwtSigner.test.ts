@@ -97,6 +97,45 @@ describe("JwtSigner", () => {
     })
   )
 
+  it.effect("a kind of token has its own typ, lifetime and jti, and claims that must be there", () =>
+    Effect.gen(function* () {
+      const signer = yield* JwtSigner.fromKeyring(yield* Keyring.generate())
+      const claims = {
+        iss: "https://issuer.example",
+        sub: "alice",
+        aud: "https://api.example",
+        client_id: "client",
+        htm: "GET",
+        htu: "https://api.example/",
+        events: {},
+        token_introspection: { active: false }
+      }
+      const kinds: ReadonlyArray<
+        readonly [JwtSigner.SignProfile, string, number | undefined, boolean, string]
+      > = [
+        ["accessToken", "at+jwt", 300, true, "client_id"],
+        ["idToken", "JWT", 300, false, "sub"],
+        ["clientAssertion", "JWT", 60, true, "aud"],
+        ["dpopProof", "dpop+jwt", undefined, true, "htu"],
+        ["logoutToken", "logout+jwt", 120, true, "events"],
+        ["introspection", "token-introspection+jwt", undefined, false, "token_introspection"]
+      ]
+      for (const [profile, typ, exp, hasId, needed] of kinds) {
+        const made = decode(yield* signer.sign(claims, { profile }))
+        assert.strictEqual(made.header.typ, typ)
+        assert.strictEqual(made.claims["exp"], exp)
+        assert.strictEqual(made.claims["jti"] !== undefined, hasId)
+        const error = yield* Effect.flip(signer.sign({ ...claims, [needed]: undefined }, { profile }))
+        assert.deepInclude(error, { _tag: "JwtError", reason: "missing_claim", claim: needed })
+        const other = decode(
+          yield* signer.sign(claims, { profile, typ: "x", lifetime: "1 second", jti: true })
+        )
+        assert.deepInclude(other.header, { typ: "x" })
+        assert.strictEqual(other.claims["exp"], 1)
+      }
+    })
+  )
+
   it.effect("text of any script comes through, and the token is not printed", () =>
     Effect.gen(function* () {
       const signer = yield* JwtSigner.fromKeyring(yield* Keyring.generate())
