@@ -15,11 +15,19 @@ export interface Visit {
 
 /** Walks an authorization URL as `login`, and stops short of the redirect URI. */
 export const walk = (url: string, login: string): Effect.Effect<Visit, UserAgentFailed> =>
-  Effect.tryPromise({
-    try: (signal) => visit(url, login, signal),
-    catch: (cause) =>
-      new UserAgentFailed({ message: cause instanceof Error ? cause.message : "the walk failed" })
-  })
+  Effect.flatMap(visit(url, login), (end) =>
+    "callback" in end
+      ? Effect.succeed(end)
+      : new UserAgentFailed({ message: `no form: ${headingOf(end.page)}` })
+  )
+
+/** Opens a page that leads nowhere else, as that of a device does, and does what it asks. Gives the heading at its end. */
+export const decide = (url: string, login: string): Effect.Effect<string, UserAgentFailed> =>
+  Effect.flatMap(visit(url, login), (end) =>
+    "page" in end
+      ? Effect.succeed(headingOf(end.page))
+      : new UserAgentFailed({ message: "the page led to a redirect URI" })
+  )
 
 /** Walks an authorization URL and visits the redirect URI, as a browser does. Gives the page it ends on. */
 export const browse = (url: string, login: string): Effect.Effect<string, UserAgentFailed> =>
@@ -30,7 +38,19 @@ export const browse = (url: string, login: string): Effect.Effect<string, UserAg
     })
   )
 
-const visit = async (start: string, login: string, signal: AbortSignal): Promise<Visit> => {
+/** Where a visit ends: on its way back to the client, or on a page without a form. */
+type End = Visit | { readonly page: string }
+
+const visit = (start: string, login: string): Effect.Effect<End, UserAgentFailed> =>
+  Effect.tryPromise({
+    try: (signal) => follow(start, login, signal),
+    catch: (cause) =>
+      new UserAgentFailed({ message: cause instanceof Error ? cause.message : "the walk failed" })
+  })
+
+const headingOf = (page: string): string => /<h1>([^<]*)/.exec(page)?.[1] ?? ""
+
+const follow = async (start: string, login: string, signal: AbortSignal): Promise<End> => {
   const jar = new Map<string, string>()
   const origin = new URL(start).origin
   let next: { url: string; form?: URLSearchParams } = { url: start }
@@ -53,16 +73,22 @@ const visit = async (start: string, login: string, signal: AbortSignal): Promise
       next = { url: target.href }
       continue
     }
-    next = fillIn(await response.text(), next.url, login)
+    const page = await response.text()
+    const form = fillIn(page, next.url, login)
+    if (form === undefined) return { page }
+    next = form
   }
   throw new Error("the login did not come to its end")
 }
 
 /** The one form of a page of the development interactions, filled in. */
-const fillIn = (page: string, url: string, login: string): { url: string; form: URLSearchParams } => {
+const fillIn = (
+  page: string,
+  url: string,
+  login: string
+): { readonly url: string; readonly form: URLSearchParams } | undefined => {
   const action = /<form[^>]*action="([^"]+)"/.exec(page)?.[1]
-  if (action === undefined)
-    throw new Error(`no form at ${new URL(url).pathname}: ${/<h1>[^<]*/.exec(page)?.[0] ?? ""}`)
+  if (action === undefined) return undefined
   const form = new URLSearchParams()
   for (const [input] of page.matchAll(/<input[^>]*>/g)) {
     const name = /name="([^"]+)"/.exec(input)?.[1]

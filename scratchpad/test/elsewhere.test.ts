@@ -1,0 +1,134 @@
+/** People who decide at another device, against oidc-provider: the device flow and CIBA. */
+import { assert, describe, it } from "@effect/vitest"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Ciba from "effect-oauth/Ciba"
+import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+import * as DeviceAuthorization from "effect-oauth/DeviceAuthorization"
+import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as Refresh from "effect-oauth/Refresh"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as TestServices from "effect/TestServices"
+import { callCentre, cibaConfiguration, deviceConfiguration, television } from "../support/elsewhere.js"
+import { startProvider } from "../support/provider.js"
+import { decide } from "../support/userAgent.js"
+
+const DeviceLive = Layer.unwrapScoped(
+  Effect.map(startProvider({ configuration: deviceConfiguration }), ({ issuer }) =>
+    Layer.merge(DeviceAuthorization.layer, Refresh.layer).pipe(
+      Layer.provide(OAuthClient.layer({ issuer, ...television }))
+    )
+  )
+).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+const CibaLive = Layer.unwrapScoped(
+  Effect.map(startProvider({ configuration: cibaConfiguration }), ({ issuer }) =>
+    Ciba.layer.pipe(
+      Layer.provide(
+        OAuthClient.layer({
+          issuer,
+          clientId: callCentre.clientId,
+          authentication: ClientAuthentication.clientSecretBasic(callCentre.secret)
+        })
+      )
+    )
+  )
+).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+/** The server has the time of day; the waits are the test's. */
+const today = Effect.flatMap(TestServices.provideLive(Clock.currentTimeMillis), TestClock.setTime)
+
+/** Lets waits pass until something is done. */
+const hurry = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() =>
+    fiber.unsafePoll() === null
+      ? TestClock.adjust("1 seconds").pipe(
+          Effect.zipRight(TestServices.provideLive(Effect.sleep("20 millis"))),
+          Effect.zipRight(hurry(fiber))
+        )
+      : Fiber.join(fiber)
+  )
+
+const pass = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(Effect.fork(effect), hurry)
+
+describe("the device flow against oidc-provider", () => {
+  it.scoped("RFC 8628: pending until the person has typed the code in and agreed; then tokens", () =>
+    Effect.gen(function* () {
+      yield* today
+      const device = yield* DeviceAuthorization.DeviceAuthorization
+      const transaction = yield* device.begin({
+        scope: ["openid", "offline_access"],
+        parameters: { prompt: "consent" }
+      })
+      assert.match(transaction.userCode, /^[A-Z]{4}-[A-Z]{4}$/)
+      assert.strictEqual(transaction.interval, 5)
+      assert.isFalse(transaction.completeElsewhere)
+
+      const events = yield* Queue.unbounded<DeviceAuthorization.DeviceAuthorization.Progress>()
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(device.progress(transaction), (event) => Queue.offer(events, event))
+      )
+      assert.strictEqual((yield* pass(Queue.take(events)))._tag, "Pending")
+      const complete = Option.getOrThrow(transaction.verificationUriComplete)
+      assert.strictEqual(yield* decide(complete, "ada"), "The device is signed in")
+      yield* hurry(fiber)
+
+      const all = yield* Queue.takeAll(events)
+      const last = [...all].at(-1)
+      if (last?._tag !== "Granted") return assert.fail(String(last?._tag))
+      const { idToken, tokens } = last.value
+      assert.strictEqual(Option.getOrThrow(idToken).claims.sub, "ada")
+      assert.deepStrictEqual(tokens.scope, ["offline_access", "openid"])
+
+      const refresh = yield* Refresh.Refresh
+      const after = yield* refresh.refresh(tokens)
+      assert.strictEqual(Option.getOrThrow(after.idToken).claims.sub, "ada")
+    }).pipe(Effect.provide(DeviceLive))
+  )
+
+  it.scoped("RFC 8628 section 3.5: a code is good once", () =>
+    Effect.gen(function* () {
+      yield* today
+      const device = yield* DeviceAuthorization.DeviceAuthorization
+      const transaction = yield* device.begin({ scope: ["openid"] })
+      yield* decide(Option.getOrThrow(transaction.verificationUriComplete), "grace")
+      const { idToken } = yield* pass(device.complete(transaction))
+      assert.strictEqual(Option.getOrThrow(idToken).claims.sub, "grace")
+      const error = yield* Effect.flip(pass(device.complete(transaction)))
+      assert.strictEqual(`${error._tag} ${error.reason}`, "OAuthResponseError invalid_grant")
+    }).pipe(Effect.provide(DeviceLive))
+  )
+})
+
+describe("CIBA against oidc-provider", () => {
+  it.scoped("CIBA Core section 10.1: who agrees at the phone is known to the client that asked", () =>
+    Effect.gen(function* () {
+      yield* today
+      const ciba = yield* Ciba.Ciba
+      const transaction = yield* ciba.begin({ hint: { loginHint: "ada" }, bindingMessage: "W4SCT" })
+      const { idToken, tokens } = yield* pass(ciba.complete(transaction))
+      assert.strictEqual(idToken.claims.sub, "ada")
+      assert.deepStrictEqual(tokens.scope, ["openid"])
+    }).pipe(Effect.provide(CibaLive))
+  )
+
+  it.scoped(
+    "CIBA Core section 11: who says no is told apart; a server that does not ping is not asked to",
+    () =>
+      Effect.gen(function* () {
+        yield* today
+        const ciba = yield* Ciba.Ciba
+        const transaction = yield* ciba.begin({ hint: { loginHint: "mallory" } })
+        const denied = yield* Effect.flip(pass(ciba.complete(transaction)))
+        assert.strictEqual(`${denied._tag} ${denied.reason}`, "AuthorizationError denied")
+        const unsupported = yield* Effect.flip(ciba.begin({ hint: { loginHint: "ada" }, ping: true }))
+        assert.strictEqual(`${unsupported._tag} ${unsupported.reason}`, "DiscoveryError unsupported")
+      }).pipe(Effect.provide(CibaLive))
+  )
+})
