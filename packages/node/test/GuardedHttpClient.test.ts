@@ -80,7 +80,7 @@ describe("GuardedHttpClient", () => {
     ["https://[fc00::1]/", "not public"],
     ["https://[::ffff:a9fe:a9fe]/", "not public"],
     ["https://localhost/", "not public"]
-  ])("peers 4c 79, seeds D.1: %s is refused", ([url, why]) =>
+  ] as const)("peers 4c 79, seeds D.1: %s is refused", ([url, why]) =>
     Effect.map(refusal(get(url)), (description) => assert.include(description, why))
   )
 

@@ -94,7 +94,7 @@ describe("RegistrationStore", () => {
     ["no entry", "{}"],
     ["of a version to come", '{"version":2,"key":"k","client":{}}'],
     ["without an issuer, as before", '{"version":1,"key":"k","client":{"clientId":"generated-secret"}}']
-  ])("an entry that is %s is corrupt, and can be deleted", ([, text]) =>
+  ] as const)("an entry that is %s is corrupt, and can be deleted", ([, text]) =>
     Effect.gen(function* () {
       const store = RegistrationStore.make({
         get: () => Effect.succeedSome(text),

@@ -35,7 +35,7 @@ describe("EndpointPolicy", () => {
     ["registration_endpoint", "https://evil.example/register"],
     ["check_session_iframe", "https://evil.example/frame"],
     ["some_future_endpoint", "https://evil.example/x"]
-  ])("seeds D.1, peers 4c 79, 80: %s at %s is refused", ([member, url]) =>
+  ] as const)("seeds D.1, peers 4c 79, 80: %s at %s is refused", ([member, url]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(judge(EndpointPolicy.sameOrigin, { [member]: url }))
       assert.strictEqual(`${error._tag} ${error.reason}`, "DiscoveryError forbidden_url")
