@@ -87,7 +87,7 @@ describe("client authentication at oidc-provider", () => {
       const secret = Redacted.make("a secret with more than sixty-four bytes, as HS512 wants it: 0123456789")
       const server = yield* startSecureProvider({
         clients: () =>
-          ["HS256", "HS512"].map((alg) => ({
+          (["HS256", "HS512"] as const).map((alg) => ({
             client_id: alg,
             client_secret: Redacted.value(secret),
             token_endpoint_auth_method: "client_secret_jwt",
@@ -192,7 +192,7 @@ describe("client authentication at oidc-provider", () => {
         )
         const server = yield* startSecureProvider({
           clients: () => [{ client_id: "wallet", token_endpoint_auth_method: "attest_jwt_client_auth" }],
-          attester: { ...attester, kty: "EC" }
+          attester: { kty: "EC", crv: attester?.crv ?? "", x: attester?.x ?? "", y: attester?.y ?? "" }
         })
         const authentication = yield* ClientAttestation.make({ attestation, keyring: instance })
         const shown = server.authority.issue("nobody")

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { KeyringError } from "effect-oauth/OAuthError"
+import { X509Certificate } from "node:crypto"
 import { createSecureContext } from "node:tls"
 
 /**
@@ -52,7 +53,14 @@ export const make = (options: Options): Effect.Effect<HttpClient.HttpClient, Key
       ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) }),
       ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] })
     }
-    yield* Effect.try({ try: () => createSecureContext(tls), catch: unreadable })
+    yield* Effect.try({
+      try: () => {
+        // Node passes over authorities that it cannot read.
+        for (const one of ca === undefined ? [] : [ca].flat()) new X509Certificate(one)
+        return createSecureContext(tls)
+      },
+      catch: unreadable
+    })
     const agent = yield* Effect.acquireRelease(
       Effect.sync(() => new Undici.Agent({ connect: tls })),
       (dispatcher) => Effect.promise(() => dispatcher.destroy())
