@@ -8,7 +8,8 @@ export interface SelfSigned {
 
 const der = (tag: number, ...contents: ReadonlyArray<Uint8Array>): Buffer => {
   const content = Buffer.concat(contents)
-  const length = content.length < 128 ? [content.length] : [0x82, content.length >> 8, content.length & 255]
+  const size = content.length
+  const length = size < 128 ? [size] : size < 256 ? [0x81, size] : [0x82, size >> 8, size & 255]
   return Buffer.concat([Buffer.from([tag, ...length]), content])
 }
 const sequence = (...contents: ReadonlyArray<Uint8Array>) => der(0x30, ...contents)
@@ -38,7 +39,7 @@ export const selfSigned = (name: string): SelfSigned => {
     der(0xa3, sequence(alternativeName, authority))
   )
   const certificate = sequence(body, algorithm, bits(sign("sha256", body, privateKey)))
-  const lines = certificate.toString("base64").replace(/(.{64})/g, "$1\n")
+  const lines = certificate.toString("base64").replace(/(.{64})(?=.)/g, "$1\n")
   return {
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
