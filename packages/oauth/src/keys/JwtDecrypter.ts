@@ -88,6 +88,8 @@ export type ContentEncryption =
   "A128CBC-HS256" | "A192CBC-HS384" | "A256CBC-HS512" | "A128GCM" | "A192GCM" | "A256GCM"
 
 /**
+ * The keys, and what has been agreed upon with the server.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -245,6 +247,8 @@ const importKey = (jwk: JsonWebKey, algorithm: string): ReturnType<typeof import
 }
 
 /**
+ * Provides a decrypter, as `make` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -207,7 +207,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
             if (!valid)
               return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
             const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
-            if (!admitted.isKnown) knowHeader(admitted.headerSegment, header)
+            if (!admitted.isKnown && profile.key === "issuer") knowHeader(admitted.headerSegment, header)
             if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
             return result(profile, verified)
           })

@@ -45,6 +45,8 @@ export interface Rotation {
 }
 
 /**
+ * How keys are made, how long each has its place, and where the rotation is stored.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -173,6 +173,8 @@ const reveal = (text: string | Redacted.Redacted<string>): string =>
   typeof text === "string" ? text : Redacted.value(text)
 
 /**
+ * A key in PEM, and what is said about it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -196,6 +198,8 @@ export const fromPem = (options: PemOptions): Effect.Effect<Keyring, KeyringErro
   )
 
 /**
+ * A key as a JWK, and what is said about it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -219,6 +223,8 @@ export const fromJwk = (options: JwkOptions): Effect.Effect<Keyring, KeyringErro
 }
 
 /**
+ * A shared secret, and what it is for.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -247,6 +253,8 @@ export const fromSecret = (options: SecretOptions): Effect.Effect<Keyring, Keyri
 }
 
 /**
+ * A fixed key set, and whose it is.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -282,6 +290,8 @@ export const fromJwks = (options: JwksOptions): Effect.Effect<Keyring, KeyringEr
 }
 
 /**
+ * What kind of key pair is made.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -342,6 +352,8 @@ export const layer = <E, R>(
 ): Layer.Layer<KeyringService, E, Exclude<R, Scope.Scope>> => Layer.scoped(KeyringService, keyring)
 
 /**
+ * Provides a keyring of one key in PEM, as `fromPem` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -360,6 +372,8 @@ export const layerPemConfig = (
   layer(Effect.flatMap(options, fromPem))
 
 /**
+ * Provides a keyring of one JWK, as `fromJwk` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -367,6 +381,8 @@ export const layerJwk = (options: JwkOptions): Layer.Layer<KeyringService, Keyri
   layer(fromJwk(options))
 
 /**
+ * Provides a keyring of a shared secret, as `fromSecret` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -374,6 +390,8 @@ export const layerSecret = (options: SecretOptions): Layer.Layer<KeyringService,
   layer(fromSecret(options))
 
 /**
+ * Provides a keyring of a fixed key set, as `fromJwks` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -381,6 +399,8 @@ export const layerJwks = (options: JwksOptions): Layer.Layer<KeyringService, Key
   layer(fromJwks(options))
 
 /**
+ * Provides a keyring of a new key pair, as `generate` makes it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -388,6 +408,9 @@ export const layerGenerate = (options?: GenerateOptions): Layer.Layer<KeyringSer
   layer(generate(options))
 
 /**
+ * Provides a keyring of what trusted issuers publish, as `remote` makes it, for as long
+ * as the layer lives.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -80,6 +80,17 @@ describe("JwtVerifier", () => {
     })
   )
 
+  it.effect("names the first few of many issuers, so that a refusal stays short", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 10_000 }, (_, i) => `https://i${i}.example`)
+      const of = JwtProfile.accessToken({ issuer: many, audience: many })
+      const error = yield* Effect.flip(verify(Keyring.empty, token, of))
+      assert.strictEqual(error.reason, "issuer")
+      assert.isBelow(error.message.length, 500)
+      assert.include(error.message, "https://i7.example or one of 9992 more")
+    })
+  )
+
   it.effect("asks for no key before everything else has been checked", () =>
     Effect.gen(function* () {
       const ring: Keyring.Keyring = {

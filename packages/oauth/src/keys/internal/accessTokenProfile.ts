@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { JwtError } from "../../protocol/OAuthError.js"
 import type { Problem } from "./claimRules.js"
-import { isAudience, isText, isTime, listed } from "./claimRules.js"
+import { isAudience, isText, isTime, listed, oneOf } from "./claimRules.js"
 import type { JwtClaims } from "../Jwt.js"
 import { scopes } from "../Jwt.js"
 import type { JwtProfile } from "./profile.js"
@@ -193,7 +193,7 @@ export const accessTokenCognito = (
               reason: "audience",
               claim: "client_id",
               message: "the token is for another client",
-              expected: clients.join(" or ")
+              expected: oneOf(clients)
             }
     ],
     finish: lenientFinish

@@ -4,7 +4,7 @@ import type { JwtAlgorithm } from "../JwtAlgorithm.js"
 import { isJwtAlgorithm } from "../JwtAlgorithm.js"
 import { isBase64Url } from "./base64url.js"
 import type { Problem } from "./claimRules.js"
-import { isText } from "./claimRules.js"
+import { isText, oneOf } from "./claimRules.js"
 import { parseClaims, parseHeader, split } from "./compact.js"
 import type { JwtProfile } from "./profile.js"
 
@@ -86,7 +86,7 @@ export const judge = (
       reason: "algorithm",
       claim: "alg",
       message: "the algorithm of the token is not accepted",
-      expected: profile.algorithms.join(" or ")
+      expected: oneOf(profile.algorithms)
     })
   }
   if (!profile.acceptsType(header.typ)) {

@@ -22,6 +22,14 @@ export interface Rules {
 export const listed = (value: string | ReadonlyArray<string>): ReadonlyArray<string> =>
   typeof value === "string" ? [value] : value
 
+const named = 8
+
+/** What is accepted, in words; of a long list the first few. */
+export const oneOf = (accepted: ReadonlyArray<string>): string =>
+  accepted.length <= named
+    ? accepted.join(" or ")
+    : `${accepted.slice(0, named).join(" or ")} or one of ${accepted.length - named} more`
+
 export const missing = (claim: string, what = "is missing"): Problem => ({
   reason: "missing_claim",
   claim,
@@ -93,7 +101,7 @@ export const compile = (
           reason: "audience",
           claim: "aud",
           message: "the token is for another audience",
-          expected: audience.join(" or ")
+          expected: oneOf(audience)
         }
   }
 

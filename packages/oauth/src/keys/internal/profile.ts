@@ -5,7 +5,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { JwtError } from "../../protocol/OAuthError.js"
 import type { Problem, Rules } from "./claimRules.js"
-import { compile, listed } from "./claimRules.js"
+import { compile, listed, oneOf } from "./claimRules.js"
 import type { JwtClaims, JwtHeader } from "../Jwt.js"
 import type { JwtAlgorithm } from "../JwtAlgorithm.js"
 import { asymmetric } from "../JwtAlgorithm.js"
@@ -119,7 +119,7 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     expectedType: options.types.map((type) => type ?? "none").join(" or "),
     acceptsIssuer: typeof issuer === "function" ? issuer : (name) => issuers.has(name),
     expectedIssuer:
-      typeof issuer === "function" ? "an issuer that the profile accepts" : listed(issuer).join(" or "),
+      typeof issuer === "function" ? "an issuer that the profile accepts" : oneOf(listed(issuer)),
     check: compile(rules),
     finish: options.finish
   }
