@@ -94,7 +94,7 @@ export const startSecureProvider = (options: {
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
         dPoP: { enabled: false },
-        introspection: { enabled: true },
+        introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true },
         mTLS: {
           enabled: true,
