@@ -39,6 +39,10 @@ const secretParameters = [
   "token",
   "assertion",
   "device_code",
+  "auth_req_id",
+  "client_notification_token",
+  "login_hint_token",
+  "user_code",
   "state",
   "nonce"
 ]
