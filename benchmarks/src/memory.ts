@@ -79,6 +79,8 @@ const difference = (before: Usage, after: Usage) => ({
   process: (after.rss - before.rss) / 1e6
 })
 
+const upTo = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i)
+
 const ask = (keyring: Keyring.Keyring, issuers: Iterable<number>) =>
   Effect.gen(function* () {
     const engine = yield* SignatureEngine
@@ -97,16 +99,11 @@ const ours = (issuers: number): Promise<Memory> =>
   Effect.gen(function* () {
     const make = (maxIssuers: number) =>
       Keyring.remote({ issuers: (name) => name.endsWith(".issuers.example"), maxIssuers })
-    yield* ask(
-      yield* make(500),
-      Array.from({ length: 500 }, (_, i) => i)
-    )
+    const warm = yield* make(500)
+    yield* ask(warm, upTo(500))
     const before = used()
     const keyring = yield* make(issuers)
-    yield* ask(
-      keyring,
-      Array.from({ length: issuers }, (_, i) => i)
-    )
+    yield* ask(keyring, upTo(issuers))
     const after = used()
     // still there, both of them
     yield* ask(warm, [0])
@@ -125,7 +122,7 @@ const joses = async (issuers: number): Promise<Memory> => {
       [jose.customFetch]: () => Promise.resolve(new Response(JSON.stringify(keySet(i))))
     })
   const fill = async (count: number) => {
-    const sets = Array.from({ length: count }, (_, i) => make(i))
+    const sets = upTo(count).map(make)
     for (const set of sets) {
       await set({ alg: "RS256" })
       await set({ alg: "ES256" })
