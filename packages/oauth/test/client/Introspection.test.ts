@@ -64,8 +64,8 @@ describe("Introspection", () => {
       assert.deepStrictEqual(result.scope, ["a", "notes"])
       assert.deepStrictEqual(result.subject, Option.some("alice"))
       assert.deepStrictEqual(result.expiresAt, Option.some(3_600_000))
-      const [request] = yield* server.requestsTo("introspection")
-      assert.strictEqual(request?.headers["accept"], "application/json")
+      const request = yield* E.lastRequest("introspection")
+      assert.strictEqual(request.headers["accept"], "application/json")
       assert.strictEqual(request.headers["authorization"], "Basic c2VydmljZTpzM2NyZXQ=")
       assert.deepStrictEqual(
         [...request.form],
@@ -197,9 +197,7 @@ describe("Introspection, signed", () => {
       const result = yield* signed({})
       assert.isTrue(result.active)
       if (result.active) assert.deepStrictEqual(result.subject, Option.some("alice"))
-      const server = yield* TestIssuer.TestIssuer
-      const [request] = yield* server.requestsTo("introspection")
-      assert.strictEqual(request?.headers["accept"], mediaType)
+      assert.strictEqual((yield* E.lastRequest("introspection")).headers["accept"], mediaType)
       assert.deepStrictEqual(yield* signed({ token_introspection: { active: false } }), { active: false })
     }).pipe(Effect.provide(layer()))
   )

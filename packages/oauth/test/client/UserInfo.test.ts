@@ -53,8 +53,8 @@ describe("UserInfo", () => {
       const granted = yield* tokens()
       const claims = yield* get(granted)
       assert.deepStrictEqual(claims, { sub: "alice", name: "Alice" })
-      const [request] = yield* requests
-      assert.strictEqual(request?.method, "GET")
+      const request = yield* E.lastRequest("userinfo")
+      assert.strictEqual(request.method, "GET")
       assert.strictEqual(request.headers["authorization"], `Bearer ${Redacted.value(granted.accessToken)}`)
       assert.strictEqual(request.headers["accept"], "application/json, application/jwt")
       assert.strictEqual(request.url.search, "")
@@ -205,8 +205,8 @@ describe("UserInfo, with DPoP", () => {
         const granted = yield* bound
         yield* H.misbehave("userinfo", Misbehaviour.rawBody('{"sub":"alice"}'))
         yield* get(granted)
-        const [request] = yield* requests
-        assert.strictEqual(request?.headers["authorization"], `DPoP ${Redacted.value(granted.accessToken)}`)
+        const request = yield* E.lastRequest("userinfo")
+        assert.strictEqual(request.headers["authorization"], `DPoP ${Redacted.value(granted.accessToken)}`)
         const verifier = yield* JwtVerifier.fromKeyring(Keyring.empty)
         const { key } = yield* verifier.verify(
           request.headers["dpop"] ?? "",

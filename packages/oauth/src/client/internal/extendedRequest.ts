@@ -59,10 +59,8 @@ export const begin = (
     const clientId = ["client_id", client.clientId] as const
     const signed: ReadonlyArray<Parameter> | undefined =
       sign === undefined ? undefined : [["request", yield* sign([...parameters])]]
-    if (!pushed) {
-      return { url: urlOf(endpoint, [clientId, ...(signed ?? parameters)].map(revealed)), transaction }
-    }
     const own = signed ?? [...parameters].filter(([name]) => name !== "client_id")
+    if (!pushed) return { url: urlOf(endpoint, [clientId, ...own].map(revealed)), transaction }
     const { expiresAt, requestUri } = yield* push(client, plain, own)
     return {
       url: urlOf(endpoint, [clientId, ["request_uri", requestUri]]),

@@ -1,6 +1,6 @@
 /** Endpoints that the test issuer does not have, and tokens of its that it does not make by itself. */
 import * as Effect from "effect/Effect"
-import type { RecordedRequest } from "effect-oauth-testing/RecordedRequest"
+import type { Endpoint, RecordedRequest } from "effect-oauth-testing/RecordedRequest"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import type { TokenOverrides } from "effect-oauth-testing/TestToken"
@@ -36,14 +36,18 @@ export const received: Effect.Effect<
   TestIssuer.TestIssuer
 > = Effect.flatMap(TestIssuer.TestIssuer, (server) => server.requestsTo("other"))
 
-/** The last of them. */
-export const lastReceived: Effect.Effect<RecordedRequest, never, TestIssuer.TestIssuer> = Effect.flatMap(
-  received,
-  (all) => {
-    const last = all.at(-1)
-    return last === undefined ? Effect.dieMessage("nothing came") : Effect.succeed(last)
-  }
-)
+/** The last of them, or of those to an endpoint. */
+export const lastRequest = (
+  endpoint: Endpoint
+): Effect.Effect<RecordedRequest, never, TestIssuer.TestIssuer> =>
+  Effect.flatMap(TestIssuer.TestIssuer, (server) =>
+    Effect.flatMap(server.requestsTo(endpoint), (all) => {
+      const last = all.at(-1)
+      return last === undefined ? Effect.dieMessage("nothing came") : Effect.succeed(last)
+    })
+  )
+
+export const lastReceived: Effect.Effect<RecordedRequest, never, TestIssuer.TestIssuer> = lastRequest("other")
 
 /** A JWT of the issuer with these claims alone, besides `iss` and `iat`. */
 export const jwt = (claims: Readonly<Record<string, unknown>>, more: TokenOverrides = {}) =>
