@@ -62,7 +62,7 @@ export interface Options {
  *
  * What is refused is a `RequestError` with reason `InvalidUrl` and a description
  * that says why; through a flow of the toolkit it is a `TransportError` with
- * reason `unreachable`, and the description is logged at level debug.
+ * reason `forbidden_url`, and the description is logged at level debug.
  *
  * @since 0.1.0
  * @category constructors

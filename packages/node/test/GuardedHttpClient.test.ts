@@ -251,7 +251,7 @@ describe("GuardedHttpClient", () => {
         Effect.provide(GuardedHttpClient.layer({ resolve })),
         Effect.flip
       )
-      assert.strictEqual(`${error._tag} ${error.reason}`, "TransportError unreachable")
+      assert.strictEqual(`${error._tag} ${error.reason}`, "TransportError forbidden_url")
       assert.deepStrictEqual(asked, ["inside.test"])
     })
   )

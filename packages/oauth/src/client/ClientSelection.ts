@@ -15,12 +15,12 @@ import * as Telemetry from "../http/Telemetry.js"
 import type * as WellKnown from "../http/WellKnown.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
-import { DiscoveryError, ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenStoreError } from "../protocol/OAuthError.js"
 import type { ClientAuthentication } from "./ClientAuthentication.js"
 import * as ClientIdMetadata from "./ClientIdMetadata.js"
 import * as Discovery from "./Discovery.js"
 import { list } from "./internal/list.js"
+import * as Refusal from "./internal/selectionRefusal.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as RegisteredClient from "./RegisteredClient.js"
 import * as Registration from "./Registration.js"
@@ -172,7 +172,7 @@ export const make: Effect.Effect<
       const kept = yield* store.get(key)
       if (Option.isSome(kept)) {
         // A store of the program's own may be wrong about whose it is.
-        yield* checkIssuer(policy.issuer, kept.value)
+        yield* Refusal.checkIssuer(policy.issuer, kept.value)
         const covers = wanted.every((uri) => kept.value.redirectUris.includes(uri))
         if (covers && !(yield* RegisteredClient.isExpired(kept.value))) {
           return { source: "stored" as const, registered: kept.value }
@@ -196,7 +196,8 @@ export const make: Effect.Effect<
     return Effect.gen(function* () {
       const { registered, source } = yield* inTurn(key, obtain)
       const redirectUri = wanted.filter((uri) => registered.redirectUris.includes(uri))
-      if (wanted.length > 0 && redirectUri.length === 0) return yield* otherRedirectUris(policy.issuer)
+      if (wanted.length > 0 && redirectUri.length === 0)
+        return yield* Refusal.otherRedirectUris(policy.issuer)
       const client: OAuthClient.OAuthClient.Options<R> = {
         issuer: policy.issuer,
         clientId: registered.clientId,
@@ -247,11 +248,11 @@ export const make: Effect.Effect<
           const offered = Effect.filterOrElse(
             server,
             (metadata) => metadata.registration_endpoint !== undefined,
-            () => Effect.fail(noWay(policy))
+            () => Effect.fail(Refusal.noWay(policy))
           )
           return yield* register(policy, registering, offered)
         }
-        return yield* noWay(policy)
+        return yield* Refusal.noWay(policy)
       }).pipe(Telemetry.flow("ClientSelection.select", { issuer: Endpoint.show(policy.issuer) })),
     forget: (policy) => {
       const key = keyOf(policy)
@@ -310,49 +311,3 @@ const keyOf = <R>(policy: ClientSelection.Policy<R>): RegistrationStore.Registra
   policy.registration?.name === undefined
     ? { issuer: policy.issuer, redirectUris: redirectUrisOf(policy) }
     : { issuer: policy.issuer, name: policy.registration.name }
-
-const checkIssuer = (
-  issuer: string,
-  client: RegisteredClient.RegisteredClient
-): Effect.Effect<void, ProtocolViolation> =>
-  client.issuer === issuer
-    ? Effect.void
-    : Effect.fail(
-        new ProtocolViolation({
-          operation: "ClientSelection.select",
-          reason: "mismatch",
-          member: "issuer",
-          rule: "RFC 7591 section 3: a client is registered with one server",
-          message: `ClientSelection.select: the store gave a client of ${Endpoint.show(client.issuer)} for ${Endpoint.show(issuer)}. It was not used; correct the store.`
-        })
-      )
-
-const otherRedirectUris = (issuer: string): ProtocolViolation =>
-  new ProtocolViolation({
-    operation: "ClientSelection.select",
-    reason: "mismatch",
-    member: "redirect_uris",
-    rule: "RFC 7591 section 3.2.1: the client checks what was registered",
-    message: `ClientSelection.select: ${Endpoint.show(issuer)} registered the client without any of its redirect URIs, so no login can come back to it. Register redirect URIs that this server allows.`
-  })
-
-/** What the server offers and what the program has do not meet. */
-const noWay = <R>(policy: ClientSelection.Policy<R>): DiscoveryError => {
-  const tried = [
-    policy.preRegistered === undefined
-      ? "none was given for it"
-      : "none of those given is for this issuer (they are compared character for character)",
-    policy.metadataDocument === undefined
-      ? "no client metadata document was given"
-      : "it does not say that it takes client metadata documents",
-    policy.registration === undefined
-      ? "registration was not allowed"
-      : "it has no registration_endpoint in its metadata"
-  ]
-  return new DiscoveryError({
-    operation: "ClientSelection.select",
-    reason: "unsupported",
-    expected: "a client id for this issuer",
-    message: `ClientSelection.select: there is no client for ${Endpoint.show(policy.issuer)}: ${tried.join("; ")}. Register a client with the operator of this server by hand, and give its id as preRegistered.`
-  })
-}

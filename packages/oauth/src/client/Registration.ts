@@ -97,7 +97,10 @@ export declare namespace Registration {
      * `client_secret_expires_at` where there is a secret.
      */
     readonly register: (request: Request) => Effect.Effect<RegisteredClient, Error>
-    /** What the server has registered now (RFC 7592 section 2.1); its secret and token may be new. */
+    /**
+     * What the server has registered now (RFC 7592 section 2.1); its secret and
+     * token may be new, and its `changes` are those since.
+     */
     readonly read: (client: RegisteredClient) => Effect.Effect<RegisteredClient, Error>
     /**
      * Replaces what is registered (RFC 7592 section 2.2): what the description

@@ -90,15 +90,16 @@ export const firstDocument = (
     for (const url of urls) {
       const answer = yield* Effect.either(readDocument(wire, operation, url))
       if (answer._tag === "Left") {
-        if (
-          answer.left.reason !== "status" &&
-          answer.left.reason !== "content" &&
-          answer.left.reason !== "redirect"
-        ) {
-          return yield* answer.left
+        const error = answer.left
+        const absences: Partial<Record<TransportError["reason"], string>> = {
+          content: "not JSON",
+          redirect: "a redirect",
+          status: `status ${error.status}`
         }
-        if (answer.left.retriable) passing ??= answer.left
-        tried.push(`${url} (${describe(answer.left)})`)
+        const absence = absences[error.reason]
+        if (absence === undefined) return yield* error
+        if (error.retriable) passing ??= error
+        tried.push(`${url} (${absence})`)
       } else if (answer.right !== undefined && isDocument(answer.right)) {
         return { url, json: answer.right }
       } else {
@@ -122,10 +123,3 @@ const readDocument = (wire: Wire.Wire, operation: string, url: string) =>
     const json = yield* Wire.json(operation, response)
     return Predicate.isReadonlyRecord(json) && !Array.isArray(json) ? json : undefined
   })
-
-const describe = (error: TransportError): string =>
-  error.reason === "content"
-    ? "not JSON"
-    : error.reason === "redirect"
-      ? "a redirect"
-      : `status ${error.status}`

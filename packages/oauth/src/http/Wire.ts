@@ -85,20 +85,21 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
   ) => {
     const url = safeUrl(request.url)
     const problem = Endpoint.problem(request.url, { allowInsecure: limits.allowInsecure })
-    if (Option.isSome(problem)) {
-      return Effect.fail(
-        new TransportError({
-          operation,
-          reason: "forbidden_url",
-          url,
-          retriable: false,
-          message: `${operation} refused to send to ${url}: ${problem.value}.`
-        })
-      )
-    }
+    const forbidden = (why: string) =>
+      new TransportError({
+        operation,
+        reason: "forbidden_url",
+        url,
+        retriable: false,
+        message: `${operation} refused to send to ${url}: ${why}.`
+      })
+    if (Option.isSome(problem)) return Effect.fail(forbidden(problem.value))
     // A copy, since the abort signal of an exchange belongs to one request value.
     return client.execute(HttpClientRequest.setHeaders(request, {})).pipe(
-      Effect.mapError(() => broken(operation, url)),
+      Effect.mapError(({ reason }) =>
+        // Such as a client that keeps away from private addresses: its own words may hold what is secret.
+        reason === "InvalidUrl" ? forbidden("the HttpClient forbids it") : broken(operation, url)
+      ),
       Effect.flatMap((response) =>
         Effect.map(readBody(operation, url, response, maxBodyBytes), (body): WireResponse => ({
           status: response.status,
