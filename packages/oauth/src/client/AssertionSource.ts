@@ -5,7 +5,13 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import type { AuthenticationError } from "./ClientAuthentication.js"
+import type {
+  DiscoveryError,
+  JwtError,
+  KeyringError,
+  ProtocolViolation,
+  TransportError
+} from "../protocol/OAuthError.js"
 
 /**
  * A source of signed assertions about who the program is: the identity that its
@@ -22,8 +28,17 @@ export interface AssertionSource<out R = never> {
    * Where the platform has fixed the audience, as in a projected file, it is not
    * looked at.
    */
-  readonly assertion: (audience: string) => Effect.Effect<Redacted.Redacted<string>, AuthenticationError, R>
+  readonly assertion: (audience: string) => Effect.Effect<Redacted.Redacted<string>, SourceError, R>
 }
+
+/**
+ * Why there is no assertion; for reasons of its own a source fails with a
+ * `KeyringError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SourceError = DiscoveryError | KeyringError | JwtError | TransportError | ProtocolViolation
 
 /**
  * A source of one's own.

@@ -14,8 +14,8 @@ import * as Keyring from "../keys/Keyring.js"
 import type { AuthorizationServerMetadata, EndpointName } from "../protocol/AuthorizationServerMetadata.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
-import type { JwtError, KeyringError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
-import type { AssertionSource } from "./AssertionSource.js"
+import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { AssertionSource, SourceError } from "./AssertionSource.js"
 import * as ClientAssertion from "./ClientAssertion.js"
 import { publicClient } from "./internal/publicClient.js"
 
@@ -65,8 +65,7 @@ export interface AuthenticationRequest {
  * @since 0.1.0
  * @category errors
  */
-export type AuthenticationError =
-  DiscoveryError | KeyringError | JwtError | TransportError | ProtocolViolation
+export type AuthenticationError = SourceError
 
 /**
  * A way to authenticate; `R` is what it needs, and becomes what

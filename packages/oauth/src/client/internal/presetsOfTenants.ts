@@ -1,5 +1,5 @@
 /** Providers of which every customer has a place of their own: functions from that to data. */
-import type { IssuerTemplate } from "../Quirks.js"
+import type { IssuerTemplate } from "./quirkySwitches.js"
 import type { Preset } from "../Provider.js"
 
 /**

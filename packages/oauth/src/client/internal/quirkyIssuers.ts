@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { WireResponse } from "../../http/Wire.js"
 import * as Wire from "../../http/Wire.js"
-import type { IssuerTemplate, Switches } from "../Quirks.js"
+import type { IssuerTemplate, Switches } from "./quirkySwitches.js"
 
 /** Which issuers are the server's. */
 export interface Policy {

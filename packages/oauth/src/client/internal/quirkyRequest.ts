@@ -1,6 +1,6 @@
 /** What goes out, bent to a provider's ways. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type { Switches } from "../Quirks.js"
+import type { Switches } from "./quirkySwitches.js"
 
 const form = "application/x-www-form-urlencoded"
 
