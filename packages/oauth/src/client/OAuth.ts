@@ -24,6 +24,7 @@ import * as Refresh from "./Refresh.js"
 import * as RequestObject from "./RequestObject.js"
 import * as Revocation from "./Revocation.js"
 import * as Saml2Bearer from "./Saml2Bearer.js"
+import * as StepUp from "./StepUp.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 import * as TokenExchange from "./TokenExchange.js"
 import * as UserInfo from "./UserInfo.js"
@@ -51,6 +52,7 @@ export const layerKeyless: Layer.Layer<
   | Refresh.Refresh
   | Revocation.Revocation
   | Saml2Bearer.Saml2Bearer
+  | StepUp.StepUp
   | TokenEndpoint.TokenEndpoint
   | TokenExchange.TokenExchange
   | UserInfo.UserInfo,
@@ -73,6 +75,7 @@ export const layerKeyless: Layer.Layer<
   Refresh.layer,
   Revocation.layer,
   Saml2Bearer.layer,
+  Layer.provide(StepUp.layer, Authorization.layer),
   TokenEndpoint.layer,
   TokenExchange.layer,
   UserInfo.layer
