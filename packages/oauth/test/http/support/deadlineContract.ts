@@ -57,7 +57,7 @@ export const deadlineContract = (name: string, layer: Subject): ReturnType<typeo
 
     it.live("DESIGN rule 3: each try of a read has its own deadline", () =>
       Effect.gen(function* () {
-        const { get, origin } = yield* setup({ deadline: Duration.millis(600), retries: 1 })
+        const { get, origin } = yield* setup({ deadline: Duration.millis(1500), retries: 1 })
         yield* origin.script("/stuck", Origin.hang, Origin.json({ second: true }))
         const response = yield* get("Test.get", `${origin.url}/stuck`)
         assert.strictEqual(response.status, 200)
