@@ -1,0 +1,97 @@
+/**
+ * Verifying access tokens, whatever they are made of.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { JwtClaims } from "./Jwt.js"
+import * as Jwt from "./Jwt.js"
+import type { JwtProfile } from "./JwtProfile.js"
+import * as JwtVerifier from "./JwtVerifier.js"
+import type { KeyringService } from "./Keyring.js"
+
+/**
+ * Verifies the access tokens of one protected resource.
+ *
+ * Whoever asks does not know whether tokens are JWTs that are verified here, or
+ * opaque and looked up elsewhere, so a program can change from one to the other
+ * in its layers alone. `layerJwt` is the one for JWTs.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class TokenVerifier extends Context.Tag("effect-oauth/TokenVerifier")<
+  TokenVerifier,
+  TokenVerifier.Service
+>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace TokenVerifier {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Verifies one token. A `JwtError` refuses the token, and its reason is the
+     * check that failed; a `KeyringError` says that it could not be verified,
+     * as in an outage, and nothing about the token. Neither holds any of it.
+     */
+    readonly verify: (
+      token: Redacted.Redacted<string>
+    ) => Effect.Effect<VerifiedToken, JwtError | KeyringError>
+  }
+}
+
+/**
+ * What a verified access token says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifiedToken {
+  /** The claims, all of them that the profile lets through. */
+  readonly claims: JwtClaims
+  /** The scope as a list, each value once; empty when the token has none. */
+  readonly scope: ReadonlyArray<string>
+  /** When it was verified, in seconds since the epoch. */
+  readonly verifiedAt: number
+}
+
+/**
+ * Makes a verifier of JWTs by one profile of access tokens
+ * (`JwtProfile.accessToken`, RFC 9068 section 4, or a lenient one), with the
+ * keyring of the program. Options are those of `JwtVerifier`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeJwt = (
+  profile: JwtProfile<JwtClaims>,
+  options?: JwtVerifier.Options
+): Effect.Effect<TokenVerifier.Service, never, KeyringService> =>
+  Effect.map(JwtVerifier.make(options), (verifier) => ({
+    verify: (token) =>
+      Effect.map(verifier.verify(token, profile), ({ claims, verifiedAt }) => ({
+        claims,
+        scope: Jwt.scopes(claims),
+        verifiedAt
+      }))
+  }))
+
+/**
+ * Verifies JWTs by one profile of access tokens, as `makeJwt` does.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerJwt = (
+  profile: JwtProfile<JwtClaims>,
+  options?: JwtVerifier.Options
+): Layer.Layer<TokenVerifier, never, KeyringService> => Layer.effect(TokenVerifier, makeJwt(profile, options))
