@@ -10,6 +10,7 @@ import type { JwtAlgorithm } from "effect-oauth/JwtAlgorithm"
 import { KeyringError } from "effect-oauth/OAuthError"
 import { SignatureEngine } from "effect-oauth/SignatureEngine"
 import * as Crypto from "node:crypto"
+import { availableParallelism } from "node:os"
 import type { Suite } from "./internal/cryptoKeys.js"
 import * as Keys from "./internal/cryptoKeys.js"
 import * as Scratch from "./internal/cryptoScratch.js"
@@ -39,13 +40,16 @@ const orRefuse = (
 const unsigned = (algorithm: JwtAlgorithm): KeyringError =>
   refuse("sign", "unsupported", `this runtime could not sign with ${algorithm}`)
 
-/** RSA keys above this are as expensive to verify with as elliptic curves. */
+/**
+ * Checking a signature of RSA takes little more than handing it to the thread pool, up to this size of the
+ * modulus; that is worth it where another core can do it meanwhile.
+ */
 const cheapRsaBytes = 384
 
 /** The length in base64url. */
 const textLength = (bytes: number): number => Math.ceil((bytes * 4) / 3)
 
-/** A check depends on nothing but its arguments, so the cheap ones need no step of the fiber: done when asked for. */
+/** A check depends on nothing but its arguments, so one that is done here need not wait for a step of the fiber. */
 const yes = Effect.succeed(true)
 const no = Effect.succeed(false)
 
@@ -58,6 +62,7 @@ const no = Effect.succeed(false)
 export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
   const traffic = Traffic.make()
   const scratch = Scratch.make()
+  const cores = availableParallelism()
 
   const verifyHmac = (key: Crypto.KeyObject, digest: string, bytes: number): SignatureEngine.Verify => {
     return (signingInput, signature) => {
@@ -85,7 +90,7 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
 
   // One function for each key and nothing else: a program may hold those of ten thousand issuers.
   const verifyAsymmetric = (key: Keys.Input, suite: Suite, bytes: number): SignatureEngine.Verify => {
-    if (suite.family === "rsa" && bytes <= cheapRsaBytes) {
+    if (suite.family === "rsa" && bytes <= cheapRsaBytes && cores === 1) {
       return (signingInput, signature) =>
         signature.length === textLength(bytes) && verifyHere(suite, key, bytes, signingInput, signature)
           ? yes
@@ -169,12 +174,12 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
  * Puts `node:crypto` in the place of WebCrypto, for the verifiers, signers and
  * keyrings that this layer is provided to.
  *
- * The same signatures are made and accepted, to the byte. What is cheap (HMAC,
- * checking RSA up to 3072 bits) is done at once on the calling thread, without
- * the round trip of a promise. What is expensive (elliptic curves, signing with
- * RSA) is done at once while it is alone, and in libuv's thread pool when
- * several fibers ask at the same time, so that many at once use all cores and
- * leave the main thread to the program. The caller need not choose.
+ * The same signatures are made and accepted, to the byte. An operation that is
+ * alone is done at once on the calling thread, without the round trip of a
+ * promise. When several fibers ask at the same time, what costs more than
+ * handing it over (everything but HMAC) goes to libuv's thread pool, so that
+ * many at once use all cores and leave the main thread to the program. The
+ * caller need not choose.
  *
  * Has ES256K (RFC 8812), which WebCrypto does not; a profile must still accept it.
  *
