@@ -69,16 +69,21 @@ const sample = async (task: Task, count: number, clock: Group["clock"]): Promise
   return { micros: elapsed[clock] / count, mainThread: elapsed.mainThread / count }
 }
 
+/** Many at once begin and end one by one; a longer stretch is less of that. */
+const millis = ({ clock }: Group, { sampleMillis }: Settings): number =>
+  clock === "wall" ? 3 * sampleMillis : sampleMillis
+
 /** Warms a task up and finds how often it must be done for a sample to last. */
-const calibrate = async (task: Task, settings: Settings, clock: Group["clock"]): Promise<number> => {
+const calibrate = async (task: Task, group: Group, settings: Settings): Promise<number> => {
   const end = performance.now() + settings.warmUpMillis
+  const wanted = millis(group, settings) * 1000
   let count = 64
-  let { micros } = await sample(task, count, clock)
+  let { micros } = await sample(task, count, group.clock)
   while (performance.now() < end) {
-    count = Math.max(64, Math.min(count * 4, Math.round((settings.sampleMillis * 1000) / micros)))
-    micros = (await sample(task, count, clock)).micros
+    count = Math.max(64, Math.min(count * 4, Math.round(wanted / micros)))
+    micros = (await sample(task, count, group.clock)).micros
   }
-  return Math.max(64, Math.round((settings.sampleMillis * 1000) / micros))
+  return Math.max(64, Math.round(wanted / micros))
 }
 
 /** A different order in every round, each task being first as often as the others. */
@@ -91,7 +96,7 @@ const rotated = <A>(values: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
 export const measure = async (group: Group, settings: Settings): Promise<Result> => {
   const measured: Array<{ readonly task: Task; readonly count: number; readonly samples: Array<Sample> }> = []
   for (const task of group.tasks) {
-    measured.push({ task, count: await calibrate(task, settings, group.clock), samples: [] })
+    measured.push({ task, count: await calibrate(task, group, settings), samples: [] })
   }
   for (let round = 0; round < settings.rounds; round++) {
     for (const { count, samples, task } of rotated(measured, round)) {

@@ -17,8 +17,8 @@ const help = `npm run bench -- [options]
   --json [FILE]     write the figures as JSON (docs/benchmarks.json)
   --svg [FILE]      write the plot (docs/benchmarks.svg)
   --only WORDS      only groups whose name contains one of these, separated by commas
-  --rounds N        rounds of each group (21; at least 11)
-  --sample MS       how long a task runs in a round (60)
+  --rounds N        rounds of each group (31; at least 11)
+  --sample MS       how long a task runs in a round (40; three times that for many at once)
   --tokens N        distinct tokens of each algorithm (10000)
 `
 
@@ -40,8 +40,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     svg: { type: "string" },
     only: { type: "string", default: "" },
-    rounds: { type: "string", default: "21" },
-    sample: { type: "string", default: "60" },
+    rounds: { type: "string", default: "31" },
+    sample: { type: "string", default: "40" },
     tokens: { type: "string", default: "10000" }
   }
 })
@@ -49,7 +49,7 @@ const { values } = parseArgs({
 const settings: Settings = {
   rounds: Math.max(11, Number(values.rounds)),
   sampleMillis: Number(values.sample),
-  warmUpMillis: 400
+  warmUpMillis: 500
 }
 
 const wanted = (name: string): boolean =>
