@@ -90,10 +90,13 @@ export const fails = <A, E extends OAuthError, R, T extends E["_tag"]>(
   effect: Effect.Effect<A, E, R>,
   tag: T,
   reason: Extract<E, { readonly _tag: T }>["reason"]
-): Effect.Effect<Extract<E, { readonly _tag: T }>, A, R> =>
-  Effect.flatMap(Effect.flip(effect), (error) => {
-    assert.strictEqual(`${error._tag} ${error.reason}`, `${tag} ${reason}`, error.message)
-    return hasTag<E, T>(error, tag) ? Effect.succeed(error) : Effect.die(error)
+): Effect.Effect<Extract<E, { readonly _tag: T }>, never, R> =>
+  Effect.matchEffect(effect, {
+    onSuccess: () => Effect.sync(() => assert.fail(`succeeded, where ${tag} ${reason} was expected`)),
+    onFailure: (error) => {
+      assert.strictEqual(`${error._tag} ${error.reason}`, `${tag} ${reason}`, error.message)
+      return hasTag<E, T>(error, tag) ? Effect.succeed(error) : Effect.die(error)
+    }
   })
 
 const hasTag = <E extends OAuthError, T extends E["_tag"]>(

@@ -31,11 +31,15 @@ export const grant = (url: string): HttpClientRequest.HttpClientRequest =>
     HttpClientRequest.bodyText("client_secret=canary-secret", "application/x-www-form-urlencoded")
   )
 
+/** The failure of an exchange, which is for this reason. */
 export const fails = <A>(
   exchange: Effect.Effect<A, TransportError>,
   reason: TransportError["reason"]
-): Effect.Effect<TransportError, A> =>
-  Effect.tap(Effect.flip(exchange), (error) => {
-    assert.strictEqual(error._tag, "TransportError")
-    assert.strictEqual(error.reason, reason, error.message)
+): Effect.Effect<TransportError> =>
+  Effect.matchEffect(exchange, {
+    onSuccess: () => Effect.sync(() => assert.fail(`succeeded, where ${reason} was expected`)),
+    onFailure: (error) => {
+      assert.strictEqual(error.reason, reason, error.message)
+      return Effect.succeed(error)
+    }
   })
