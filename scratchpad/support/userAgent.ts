@@ -9,13 +9,20 @@ import * as Effect from "effect/Effect"
 export class UserAgentFailed extends Data.TaggedError("UserAgentFailed")<{ readonly message: string }> {}
 
 export interface Visit {
-  /** The callback URL that the browser was sent to. */
+  /** The callback URL that the browser was sent to, or the form that it was told to post there. */
   readonly callback: string
 }
 
+/** The cookies of a browser, by name: one that is kept is a person who stays logged in. */
+export type Cookies = Map<string, string>
+
 /** Walks an authorization URL as `login`, and stops short of the redirect URI. */
-export const walk = (url: string, login: string): Effect.Effect<Visit, UserAgentFailed> =>
-  Effect.flatMap(visit(url, login), (end) =>
+export const walk = (
+  url: string,
+  login: string,
+  cookies: Cookies = new Map()
+): Effect.Effect<Visit, UserAgentFailed> =>
+  Effect.flatMap(visit(url, login, cookies), (end) =>
     "callback" in end
       ? Effect.succeed(end)
       : new UserAgentFailed({ message: `no form: ${headingOf(end.page)}` })
@@ -41,17 +48,20 @@ export const browse = (url: string, login: string): Effect.Effect<string, UserAg
 /** Where a visit ends: on its way back to the client, or on a page without a form. */
 type End = Visit | { readonly page: string }
 
-const visit = (start: string, login: string): Effect.Effect<End, UserAgentFailed> =>
+const visit = (
+  start: string,
+  login: string,
+  cookies: Cookies = new Map()
+): Effect.Effect<End, UserAgentFailed> =>
   Effect.tryPromise({
-    try: (signal) => follow(start, login, signal),
+    try: (signal) => follow(start, login, cookies, signal),
     catch: (cause) =>
       new UserAgentFailed({ message: cause instanceof Error ? cause.message : "the walk failed" })
   })
 
 const headingOf = (page: string): string => /<h1>([^<]*)/.exec(page)?.[1] ?? ""
 
-const follow = async (start: string, login: string, signal: AbortSignal): Promise<End> => {
-  const jar = new Map<string, string>()
+const follow = async (start: string, login: string, jar: Cookies, signal: AbortSignal): Promise<End> => {
   const origin = new URL(start).origin
   let next: { url: string; form?: URLSearchParams } = { url: start }
   for (let step = 0; step < 20; step++) {
@@ -76,6 +86,7 @@ const follow = async (start: string, login: string, signal: AbortSignal): Promis
     const page = await response.text()
     const form = fillIn(page, next.url, login)
     if (form === undefined) return { page }
+    if (new URL(form.url).origin !== origin) return { callback: form.form.toString() }
     next = form
   }
   throw new Error("the login did not come to its end")
@@ -90,7 +101,7 @@ const fillIn = (
   const action = /<form[^>]*action="([^"]+)"/.exec(page)?.[1]
   if (action === undefined) return undefined
   const form = new URLSearchParams()
-  for (const [input] of page.matchAll(/<input[^>]*>/g)) {
+  for (const [input] of page.matchAll(/<input[^>]*>|<button[^>]*autofocus[^>]*>/g)) {
     const name = /name="([^"]+)"/.exec(input)?.[1]
     if (name !== undefined) form.set(name, /value="([^"]*)"/.exec(input)?.[1] ?? "")
   }

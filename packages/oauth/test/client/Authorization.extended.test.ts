@@ -284,6 +284,19 @@ describe("code id_token", () => {
     )
   }
 
+  it.effect(
+    "RFC 9207 section 4: the issuer of the ID token is that of the response; another iss is refused",
+    () =>
+      Effect.gen(function* () {
+        const silent = yield* begun()
+        silent.form.delete("iss")
+        yield* complete(silent.form, silent.transaction)
+        const other = yield* begun()
+        other.form.set("iss", "https://evil.test")
+        yield* H.fails(complete(other.form, other.transaction), "AuthorizationError", "issuer_mismatch")
+      }).pipe(Effect.provide(layer))
+  )
+
   it.effect("FAPI 1.0 part 2 5.2.2.1: the right s_hash is taken", () =>
     Effect.gen(function* () {
       const { form, transaction } = yield* begun()

@@ -103,7 +103,8 @@ const hybrid = (
       hashesRequired: true
     })
     return {
-      parameters: new Map(Object.entries(others)),
+      // RFC 9207 section 4: the issuer of the ID token is that of the response.
+      parameters: new Map(Object.entries({ iss: claims.iss, ...others })),
       transaction: { ...transaction, subject: claims.sub }
     }
   })

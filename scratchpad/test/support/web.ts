@@ -1,0 +1,87 @@
+/** The server of a web application, its clients as layers, and the place where it is told of logouts. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Authorization from "effect-oauth/Authorization"
+import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+import * as Dpop from "effect-oauth/Dpop"
+import * as JwtDecrypter from "effect-oauth/JwtDecrypter"
+import * as Keyring from "effect-oauth/Keyring"
+import * as OAuth from "effect-oauth/OAuth"
+import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
+import { startWebProvider, type WebClient, type WebProvider } from "../../support/webProvider.js"
+
+export class Web extends Context.Tag("effect-oauth-scratchpad/Web")<
+  Web,
+  WebProvider & {
+    /** The forms that the server has posted to the application. */
+    readonly logouts: Queue.Dequeue<string>
+  }
+>() {}
+
+/** Takes what is posted to it. */
+const listen = Effect.gen(function* () {
+  const received = yield* Queue.unbounded<string>()
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      Queue.unsafeOffer(received, body)
+      response.writeHead(200, { "cache-control": "no-store" }).end()
+    })
+  })
+  const port = yield* Effect.acquireRelease(
+    Effect.async<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
+    }),
+    () =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  )
+  return { received, url: `http://127.0.0.1:${port}/logout` }
+})
+
+export const WebLive = Layer.merge(
+  Layer.scoped(
+    Web,
+    Effect.gen(function* () {
+      const { received, url } = yield* listen
+      return { ...(yield* startWebProvider({ backChannelLogoutUri: url })), logouts: received }
+    })
+  ),
+  NodeHttpClient.layerUndici
+)
+
+/** A client of the server, with every flow. */
+export const clientLive = (
+  clientId: WebClient,
+  options: { readonly signedRequests?: boolean; readonly dpop?: boolean } = {}
+) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const { decryptionKey, issuer, key, redirectUri } = yield* Web
+      const client = OAuthClient.layer({
+        issuer,
+        clientId,
+        redirectUri,
+        authentication: ClientAuthentication.privateKeyJwt(),
+        dpop: options.dpop === true ? yield* Dpop.make() : undefined,
+        decrypter:
+          clientId === "sealed"
+            ? yield* JwtDecrypter.make({
+                keys: [decryptionKey],
+                algorithms: ["ECDH-ES"],
+                encryptions: ["A128GCM"]
+              })
+            : undefined
+      })
+      const flows =
+        options.signedRequests === true ? Layer.merge(OAuth.layer, Authorization.layerSigned()) : OAuth.layer
+      return flows.pipe(Layer.provideMerge(client), Layer.provide(Keyring.layerPem(key)))
+    })
+  )
