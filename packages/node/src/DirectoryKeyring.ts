@@ -1,0 +1,217 @@
+/**
+ * Own keys that are kept in a directory, rotate, and are shared by processes.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Keyring from "effect-oauth/Keyring"
+import * as KeyRotation from "effect-oauth/KeyRotation"
+import type { KeyringError } from "effect-oauth/OAuthError"
+import * as Lock from "./internal/fileLock.js"
+import * as Directory from "./internal/privateDirectory.js"
+import * as File from "./internal/rotationFile.js"
+import { changesOf } from "./internal/watch.js"
+
+/**
+ * Where the keys are, and how they rotate.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Omit<KeyRotation.Options, "initial" | "save"> {
+  /** Made, with mode 0700, unless it is there. For these keys alone. */
+  readonly directory: string
+  /** What new keys are for, unless `generate` makes them. ES256. */
+  readonly alg?: Keyring.GenerateOptions["alg"]
+  /** When it is looked whether a rotation is due. Every minute. */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
+  /** When it is looked whether another process changed the keys. As the directory changes, and every 5 seconds. */
+  readonly changes?: Stream.Stream<unknown> | undefined
+  /** How long a process may take for a change before others take its lock over. 30 seconds. */
+  readonly lockExpiry?: Duration.DurationInput | undefined
+}
+
+/**
+ * A rotating keyring that is kept in a directory. Whatever changes it is in the
+ * directory before it is in force.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DirectoryKeyring extends KeyRotation.RotatingKeyring {
+  /** Takes up what is in the directory, if it changed. What cannot be read is a failure, and the keys at hand go on. */
+  readonly reload: Effect.Effect<void, KeyringError>
+}
+
+const file = "keys.json"
+const backup = "keys.backup.json"
+const lock = "keys.lock"
+
+/**
+ * Opens the keys of a directory, or makes the first one, and keeps them for as
+ * long as the scope lives: rotated on a schedule, by whichever of several
+ * processes comes first, and taken up when another has changed them.
+ *
+ * The directory is 0700 and the files in it are 0600. They are refused
+ * (`forbidden`) when they are open to group or others, belong to another user,
+ * or are links; Windows has no such modes, so protect the directory there. The
+ * names of files are fixed, whatever keys are called. A change is written
+ * beside, flushed to the disk, and then put in place at once.
+ *
+ * A file that cannot be read is set aside as `keys.json.corrupt-<millis>`. The
+ * backup, which is written with each change, or the keys at hand take its
+ * place; without either it is `malformed`. A lock that another process holds
+ * too long, and a disk that fails, are `unavailable`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { directory } = options
+    const expiry = Duration.toMillis(options.lockExpiry ?? "30 seconds")
+    const inProcess = yield* Effect.makeSemaphore(1)
+    const policy: KeyRotation.Options = {
+      ...options,
+      generate:
+        options.generate ??
+        Effect.flatMap(Keyring.generate({ alg: options.alg }), (ring) => ring.signingKey())
+    }
+
+    const replace = (name: string, text: string, held: Lock.Held) =>
+      Effect.flatMap(Directory.stage(directory, name, text), (staged) =>
+        held.confirm.pipe(
+          Effect.tapError(() => Directory.remove(directory, staged)),
+          Effect.zipRight(Directory.commit(directory, staged, name))
+        )
+      )
+
+    /** The backup comes first, so that it never holds a key that was revoked. */
+    const saveWith = (held: Lock.Held) => (rotation: KeyRotation.Rotation) =>
+      Effect.flatMap(File.write(rotation), (text) =>
+        Effect.zipRight(replace(backup, text, held), replace(file, text, held))
+      )
+
+    const stored = (name: string) =>
+      Effect.flatMap(
+        Directory.read(directory, name),
+        Option.match({
+          onNone: () => Effect.succeedNone,
+          onSome: (text) => Effect.asSome(File.read(name, text))
+        })
+      )
+
+    /** What the directory holds; put right if it has to be. */
+    const recovered = (held: Lock.Held, atHand: Option.Option<KeyRotation.Rotation>) =>
+      Effect.catchIf(stored(file), isMalformed, (error) =>
+        Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          yield* held.confirm
+          yield* Directory.setAside(directory, file, `${file}.corrupt-${now}`)
+          const kept = yield* Effect.catchIf(stored(backup), isMalformed, () => Effect.succeedNone)
+          const good = Option.orElse(kept, () => atHand)
+          if (Option.isNone(good)) return yield* error
+          yield* Effect.logWarning(`${error.message} It was set aside, and the keys restored.`)
+          yield* saveWith(held)(good.value)
+          return good
+        })
+      )
+
+    /** Each under the lock: what is in the directory, changed, written, and then taken up. */
+    const locked = (
+      atHand: Effect.Effect<Option.Option<KeyRotation.Rotation>>,
+      step: (ring: KeyRotation.RotatingKeyring) => Effect.Effect<void, KeyringError>
+    ): Effect.Effect<Loaded, KeyringError> =>
+      Effect.zipRight(
+        Directory.claim(directory),
+        Lock.hold(directory, lock, { expiry, patience: 2 * expiry }, (held) =>
+          Effect.gen(function* () {
+            yield* Directory.sweep(directory, file)
+            yield* Directory.sweep(directory, backup)
+            const known = yield* atHand
+            const found = yield* recovered(held, known)
+            const save = saveWith(held)
+            // Keys that vanished from the disk are not gone: others have the tokens.
+            if (Option.isNone(found) && Option.isSome(known)) yield* save(known.value)
+            const initial = Option.getOrUndefined(Option.orElse(found, () => known))
+            const ring = yield* KeyRotation.make({ ...policy, initial, save })
+            yield* step(ring)
+            return { ring, version: yield* Directory.version(directory, file) }
+          })
+        )
+      )
+
+    const current = yield* Ref.make(yield* locked(Effect.succeedNone, (keys) => keys.advance))
+    const ring = Effect.map(Ref.get(current), (loaded) => loaded.ring)
+    const atHand = Effect.asSome(Effect.flatMap(ring, ({ rotation }) => rotation))
+
+    const change = (step: (ring: KeyRotation.RotatingKeyring) => Effect.Effect<void, KeyringError>) =>
+      inProcess.withPermits(1)(
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(restore(locked(atHand, step)), (loaded) =>
+            // Where nothing changed, the keys at hand stay: they are prepared already.
+            Ref.update(current, (known) => (isSame(known, loaded) ? known : loaded))
+          )
+        )
+      )
+
+    const reload = Effect.flatMap(
+      Effect.zip(Directory.version(directory, file), Ref.get(current)),
+      ([version, known]) => (isSame({ version }, known) ? Effect.void : change(() => Effect.void))
+    )
+
+    const quietly = (effect: Effect.Effect<void, KeyringError>) =>
+      Effect.catchAll(effect, (error) => Effect.logWarning(error.message))
+
+    const keyring: DirectoryKeyring = {
+      signingKey: (query) => Effect.flatMap(ring, (keys) => keys.signingKey(query)),
+      verificationKey: (issuer, header) =>
+        Effect.flatMap(ring, (keys) => keys.verificationKey(issuer, header)),
+      jwks: Effect.flatMap(ring, (keys) => keys.jwks),
+      rotation: Effect.flatMap(ring, (keys) => keys.rotation),
+      advance: change((keys) => keys.advance),
+      rotate: change((keys) => keys.rotate),
+      revoke: (kid) => change((keys) => keys.revoke(kid)),
+      reload
+    }
+    yield* Effect.forkScoped(
+      Stream.runForEach(options.changes ?? changesOf(directory), () => quietly(reload))
+    )
+    yield* Effect.forkScoped(
+      Effect.schedule(quietly(keyring.advance), options.schedule ?? Schedule.spaced(Duration.minutes(1)))
+    )
+    return keyring
+  })
+
+interface Loaded {
+  readonly ring: KeyRotation.RotatingKeyring
+  /** Of the file that it was read from. */
+  readonly version: Option.Option<string>
+}
+
+const isSame = (one: Pick<Loaded, "version">, other: Pick<Loaded, "version">): boolean =>
+  Option.isSome(one.version) && Option.contains(other.version, one.version.value)
+
+const isMalformed = (error: KeyringError): boolean => error.reason === "malformed"
+
+/**
+ * Provides the keys of a directory, as `make` opens them.
+ *
+ * @example
+ * import * as DirectoryKeyring from "effect-oauth-node/DirectoryKeyring"
+ *
+ * const KeysLive = DirectoryKeyring.layer({ directory: "/var/lib/agent/keys", period: "30 days" })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Keyring.KeyringService, KeyringError> =>
+  Keyring.layer(make(options))
