@@ -1,0 +1,50 @@
+/** Signing authorization requests, so that nobody can change them in the browser: RFC 9101. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Authorization from "effect-oauth/Authorization"
+import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+import * as CodeExchange from "effect-oauth/CodeExchange"
+import * as Jwt from "effect-oauth/Jwt"
+import * as Keyring from "effect-oauth/Keyring"
+import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { mask } from "../support/transcript.js"
+import { walk } from "../support/userAgent.js"
+import { startWebProvider } from "../support/webProvider.js"
+
+const program = Effect.gen(function* () {
+  const authorization = yield* Authorization.Authorization
+  const codeExchange = yield* CodeExchange.CodeExchange
+
+  const { transaction, url } = yield* authorization.begin({ scope: ["openid"], prompt: "login" })
+  const { searchParams } = new URL(url)
+  yield* Console.log(`url        ${[...searchParams.keys()].join(" and ")}`)
+  const { claims, header } = Option.getOrThrow(Jwt.decodeUnverified(searchParams.get("request") ?? ""))
+  yield* Console.log(`request    ${header.typ}, for ${String(claims["aud"])}`)
+  yield* Console.log(`in it      ${Object.keys(claims).join(" ")}`)
+
+  const { callback } = yield* walk(url, "ada")
+  const { tokens } = yield* codeExchange.exchange(yield* authorization.complete(callback, transaction))
+  yield* Console.log(`access     ${mask(tokens.accessToken)}`)
+})
+
+const main = Effect.gen(function* () {
+  const { issuer, key, redirectUri } = yield* startWebProvider()
+  const FlowsLive = Layer.merge(Authorization.layerSigned(), CodeExchange.layer).pipe(
+    Layer.provide(
+      OAuthClient.layer({
+        issuer,
+        clientId: "plain",
+        redirectUri,
+        authentication: ClientAuthentication.privateKeyJwt()
+      })
+    ),
+    Layer.provide(Keyring.layerPem(key))
+  )
+  yield* Effect.provide(program, FlowsLive)
+})
+
+main.pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici), NodeRuntime.runMain)
