@@ -41,8 +41,10 @@ export type Failure = LoginError | CodeExchange.CodeExchange.ExchangeError
  */
 export interface Interaction extends Pick<
   Authorization.Authorization.Request,
-  "acrValues" | "loginHint" | "maxAge" | "parameters" | "prompt" | "responseMode" | "scope"
+  "acrValues" | "loginHint" | "maxAge" | "parameters" | "prompt" | "pushed" | "scope"
 > {
+  /** `form_post` has the answer posted to the callback instead of put into its URL. */
+  readonly responseMode?: "query" | "form_post" | undefined
   /** Where to listen for the answer: any free port on 127.0.0.1, path `/callback`. */
   readonly callback?: Omit<LoopbackCallback.Options, "formPost"> | undefined
   /** How long the person may take; 5 minutes. */
