@@ -90,26 +90,24 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
 
   // One function for each key and nothing else: a program may hold those of ten thousand issuers.
   const verifyAsymmetric = (key: Keys.Input, suite: Suite, bytes: number): SignatureEngine.Verify => {
-    if (suite.family === "rsa" && bytes <= cheapRsaBytes && cores === 1) {
-      return (signingInput, signature) =>
-        signature.length === textLength(bytes) && verifyHere(suite, key, bytes, signingInput, signature)
-          ? yes
-          : no
+    const isCheap = suite.family === "rsa" && bytes <= cheapRsaBytes && cores === 1
+    return (signingInput, signature) => {
+      if (signature.length !== textLength(bytes)) return no
+      if (isCheap || traffic.isAlone()) {
+        return verifyHere(suite, key, bytes, signingInput, signature) ? yes : no
+      }
+      return traffic.join({
+        here: () => verifyHere(suite, key, bytes, signingInput, signature),
+        inPool: (done) =>
+          Crypto.verify(
+            suite.digest,
+            Buffer.from(signingInput, "utf8"),
+            key,
+            Buffer.from(signature, "base64url"),
+            (error, valid) => done(error === null && valid)
+          )
+      })
     }
-    return (signingInput, signature) =>
-      signature.length !== textLength(bytes)
-        ? no
-        : traffic.run({
-            here: () => verifyHere(suite, key, bytes, signingInput, signature),
-            inPool: (done) =>
-              Crypto.verify(
-                suite.digest,
-                Buffer.from(signingInput, "utf8"),
-                key,
-                Buffer.from(signature, "base64url"),
-                (error, valid) => done(error === null && valid)
-              )
-          })
   }
 
   const signHmac =
@@ -129,17 +127,22 @@ export const make: Effect.Effect<SignatureEngine.Service> = Effect.sync(() => {
         return undefined
       }
     }
+    const signed = (signature: string | undefined) =>
+      signature === undefined ? Effect.fail(unsigned(algorithm)) : Effect.succeed(signature)
     return (signingInput) =>
-      Effect.flatMap(
-        traffic.run({
-          here: () => here(signingInput),
-          inPool: (done) =>
-            Crypto.sign(digest, Buffer.from(signingInput, "utf8"), key, (error, signature) =>
-              done(error === null ? signature.toString("base64url") : undefined)
+      Effect.suspend(() =>
+        traffic.isAlone()
+          ? signed(here(signingInput))
+          : Effect.flatMap(
+              traffic.join({
+                here: () => here(signingInput),
+                inPool: (done) =>
+                  Crypto.sign(digest, Buffer.from(signingInput, "utf8"), key, (error, signature) =>
+                    done(error === null ? signature.toString("base64url") : undefined)
+                  )
+              }),
+              signed
             )
-        }),
-        (signature) =>
-          signature === undefined ? Effect.fail(unsigned(algorithm)) : Effect.succeed(signature)
       )
   }
 

@@ -34,6 +34,9 @@ const operations = () => {
   }
 }
 
+const run = <A>(traffic: Traffic.Traffic, operation: Operation<A>): Effect.Effect<A> =>
+  Effect.suspend(() => (traffic.isAlone() ? Effect.succeed(operation.here()) : traffic.join(operation)))
+
 /** Lets the event loop turn. */
 const nextTurn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
@@ -47,7 +50,7 @@ describe("where an expensive operation runs", () => {
     Effect.gen(function* () {
       const traffic = Traffic.make()
       const { operation } = operations()
-      for (let i = 0; i < 100; i++) assert.strictEqual(yield* traffic.run(operation), "here")
+      for (let i = 0; i < 100; i++) assert.strictEqual(yield* run(traffic, operation), "here")
     })
   )
 
@@ -56,9 +59,9 @@ describe("where an expensive operation runs", () => {
       const traffic = Traffic.make()
       const { endAll, operation } = operations()
       const busy = yield* Effect.fork(
-        Effect.forEach(Array.from({ length: 100 }), () => traffic.run(operation))
+        Effect.forEach(Array.from({ length: 100 }), () => run(traffic, operation))
       )
-      const waiting = yield* Effect.fork(traffic.run(operation))
+      const waiting = yield* Effect.fork(run(traffic, operation))
       yield* Effect.forever(endAll(1)).pipe(
         Effect.race(
           Effect.gen(function* () {
@@ -75,7 +78,7 @@ describe("where an expensive operation runs", () => {
       const traffic = Traffic.make()
       const { operation } = operations()
       for (let i = 0; i < 100; i++) {
-        assert.strictEqual(yield* Effect.flatMap(Effect.fork(traffic.run(operation)), Fiber.join), "here")
+        assert.strictEqual(yield* Effect.flatMap(Effect.fork(run(traffic, operation)), Fiber.join), "here")
       }
     })
   )
@@ -86,7 +89,7 @@ describe("where an expensive operation runs", () => {
       const { endAll, operation } = operations()
       const [counted] = yield* Effect.all(
         [
-          Effect.forEach(Array.from({ length: 64 }), () => traffic.run(operation), {
+          Effect.forEach(Array.from({ length: 64 }), () => run(traffic, operation), {
             concurrency: "unbounded"
           }),
           endAll(63)
@@ -102,16 +105,16 @@ describe("where an expensive operation runs", () => {
       const traffic = Traffic.make()
       const { endAll, operation } = operations()
       const many = yield* Effect.fork(
-        Effect.forEach([1, 2, 3], () => traffic.run(operation), { concurrency: "unbounded" })
+        Effect.forEach([1, 2, 3], () => run(traffic, operation), { concurrency: "unbounded" })
       )
       yield* nextTurn
-      const later = yield* Effect.fork(traffic.run(operation))
+      const later = yield* Effect.fork(run(traffic, operation))
       yield* nextTurn
       yield* endAll(3)
       assert.strictEqual(yield* Fiber.join(later), "pool")
       yield* Fiber.join(many)
       yield* nextTurn
-      assert.strictEqual(yield* traffic.run(operation), "here")
+      assert.strictEqual(yield* run(traffic, operation), "here")
     })
   )
 
@@ -120,10 +123,10 @@ describe("where an expensive operation runs", () => {
       const [busy, idle] = [Traffic.make(), Traffic.make()]
       const { endAll, operation } = operations()
       const many = yield* Effect.fork(
-        Effect.forEach([1, 2, 3], () => busy.run(operation), { concurrency: "unbounded" })
+        Effect.forEach([1, 2, 3], () => run(busy, operation), { concurrency: "unbounded" })
       )
       yield* nextTurn
-      assert.strictEqual(yield* idle.run(operation), "here")
+      assert.strictEqual(yield* run(idle, operation), "here")
       yield* endAll(2)
       yield* Fiber.join(many)
     })
@@ -134,18 +137,18 @@ describe("where an expensive operation runs", () => {
       const traffic = Traffic.make()
       const { endAll, inPool, operation } = operations()
       const many = yield* Effect.fork(
-        Effect.forEach([1, 2, 3], () => traffic.run(operation), { concurrency: "unbounded" })
+        Effect.forEach([1, 2, 3], () => run(traffic, operation), { concurrency: "unbounded" })
       )
       yield* nextTurn
       assert.strictEqual(inPool(), 2)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(many)))
-      const after = yield* Effect.fork(traffic.run(operation))
+      const after = yield* Effect.fork(run(traffic, operation))
       yield* nextTurn
       assert.strictEqual(inPool(), 3)
       yield* endAll(3)
       assert.strictEqual(yield* Fiber.join(after), "pool")
       yield* nextTurn
-      assert.strictEqual(yield* traffic.run(operation), "here")
+      assert.strictEqual(yield* run(traffic, operation), "here")
     })
   )
 
@@ -158,10 +161,12 @@ describe("where an expensive operation runs", () => {
           throw new Error("refused")
         }
       }
-      const all = yield* Effect.forEach([1, 2, 3], () => traffic.run(operation), { concurrency: "unbounded" })
+      const all = yield* Effect.forEach([1, 2, 3], () => run(traffic, operation), {
+        concurrency: "unbounded"
+      })
       assert.deepStrictEqual(all, ["here", "here", "here"])
       yield* nextTurn
-      assert.strictEqual(yield* traffic.run(operation), "here")
+      assert.strictEqual(yield* run(traffic, operation), "here")
     })
   )
 })

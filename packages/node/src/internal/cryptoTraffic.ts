@@ -1,6 +1,7 @@
 /** Where an expensive operation runs: here and now when it is alone, in the thread pool when it is not. */
 import * as Effect from "effect/Effect"
-import type { FiberId } from "effect/FiberId"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 
 export interface Operation<A> {
   /** Does it on this thread. */
@@ -10,8 +11,13 @@ export interface Operation<A> {
 }
 
 export interface Traffic {
-  readonly run: <A>(operation: Operation<A>) => Effect.Effect<A>
+  /** Whether what the running fiber is about to do can be done here; to be asked once for each operation. */
+  readonly isAlone: () => boolean
+  /** Does what is not alone, or seems not to be. */
+  readonly join: <A>(operation: Operation<A>) => Effect.Effect<A>
 }
+
+type RunningFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 interface Job {
   (alone: boolean): void
@@ -34,7 +40,7 @@ const stretch = 32
  */
 export const make = (): Traffic => {
   let inPool = 0
-  let lastToAsk: FiberId | undefined
+  let lastToAsk: RunningFiber | undefined
   let inStretch = 0
   let waiting: Array<Job> = []
 
@@ -42,8 +48,9 @@ export const make = (): Traffic => {
     lastToAsk = undefined
   }
 
-  const isAlone = (fiber: FiberId): boolean => {
+  const isAlone = (): boolean => {
     if (inPool > 0) return false
+    const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
     const isFirst = lastToAsk === undefined
     if (isFirst) setImmediate(forgetTurn)
     const isNext = lastToAsk === fiber && inStretch < stretch
@@ -78,11 +85,8 @@ export const make = (): Traffic => {
   }
 
   return {
-    run: (operation) =>
-      Effect.withFiberRuntime((fiber) =>
-        isAlone(fiber.id())
-          ? Effect.succeed(operation.here())
-          : Effect.async((resume) => queue(operation, (result) => resume(Effect.succeed(result))))
-      )
+    isAlone,
+    join: (operation) =>
+      Effect.async((resume) => queue(operation, (result) => resume(Effect.succeed(result))))
   }
 }
