@@ -5,6 +5,7 @@ import * as Authorization from "effect-oauth/Authorization"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as Dpop from "effect-oauth/Dpop"
 import * as PushedAuthorization from "effect-oauth/PushedAuthorization"
+import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as E from "./support/elsewhere.js"
 import * as H from "./support/setup.js"
@@ -188,6 +189,30 @@ describe("Authorization.begin, pushed", () => {
       const error = yield* H.fails(begin(), "TransportError", "status")
       assert.strictEqual(error.retryAfter, 9)
       assert.strictEqual((yield* E.received).length, 1)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("peers 4c 96: the state and the nonce that the server sends back are not in the error", () =>
+    Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      yield* server.misbehave(
+        "other",
+        Misbehaviour.custom((request) =>
+          Effect.map(
+            Effect.promise(() => request.formData()),
+            (form) =>
+              Response.json(
+                {
+                  error: "invalid_request",
+                  error_description: `${String(form.get("state"))} ${String(form.get("nonce"))}`
+                },
+                { status: 400 }
+              )
+          )
+        )
+      )
+      const error = yield* H.fails(begin(), "OAuthResponseError", "invalid_request")
+      assert.strictEqual(error.description, "<redacted> <redacted>")
     }).pipe(Effect.provide(layer()))
   )
 

@@ -59,7 +59,7 @@ export const begin = (
     const clientId = ["client_id", client.clientId] as const
     const signed: ReadonlyArray<Parameter> | undefined =
       sign === undefined ? undefined : [["request", yield* sign([...parameters])]]
-    const own = signed ?? [...parameters].filter(([name]) => name !== "client_id")
+    const own = signed ?? [...parameters].filter(([name]) => name !== "client_id").map(covered)
     if (!pushed) return { url: urlOf(endpoint, [clientId, ...own].map(revealed)), transaction }
     const { expiresAt, requestUri } = yield* push(client, plain, own)
     return {
@@ -68,6 +68,10 @@ export const begin = (
       openBefore: expiresAt
     }
   })
+
+/** What a server may not say again in an error. */
+const covered = ([name, value]: readonly [string, string]): Parameter =>
+  name === "state" || name === "nonce" ? [name, Redacted.make(value)] : [name, value]
 
 const revealed = ([name, value]: Parameter): readonly [string, string] => [
   name,
