@@ -1,6 +1,6 @@
 /**
  * A person logs out at the server, and the application that they used is told: OpenID Connect RP-Initiated Logout 1.0
- * and Back-Channel Logout 1.0.
+ * and Back-Channel Logout 1.0; or told through the browser: Front-Channel Logout 1.0.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -12,6 +12,7 @@ import * as Authorization from "effect-oauth/Authorization"
 import * as BackChannelLogout from "effect-oauth/BackChannelLogout"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as CodeExchange from "effect-oauth/CodeExchange"
+import * as FrontChannelLogout from "effect-oauth/FrontChannelLogout"
 import * as Keyring from "effect-oauth/Keyring"
 import * as Logout from "effect-oauth/Logout"
 import * as OAuth from "effect-oauth/OAuth"
@@ -57,7 +58,7 @@ const program = (postLogoutRedirectUri: string) =>
 
     const begun = yield* authorization.begin({ scope: ["openid"] })
     const answer = yield* walk(begun.url, "ada", browser)
-    const { tokens } = yield* codeExchange.exchange(
+    const { idToken, tokens } = yield* codeExchange.exchange(
       yield* authorization.complete(answer.callback, begun.transaction)
     )
 
@@ -65,6 +66,15 @@ const program = (postLogoutRedirectUri: string) =>
     const { callback } = yield* walk(url, "ada", browser)
     if (Option.isSome(state)) yield* logout.complete(callback, state.value)
     yield* Console.log(`back at    ${new URL(callback).pathname}`)
+
+    // What a server without a back channel has the browser load: nothing in it is signed, so only the right
+    // session identifier ends anything.
+    const frontChannel = yield* FrontChannelLogout.FrontChannelLogout
+    const sessionId = String(Option.getOrThrow(idToken).claims["sid"])
+    const request = new URLSearchParams({ iss: tokens.issuer, sid: sessionId })
+    yield* frontChannel.verify(request, { sessionId })
+    const error = yield* Effect.flip(frontChannel.verify(request, { sessionId: "that of somebody else" }))
+    yield* Console.log(`refused    ${error._tag} (${error.reason})`)
   })
 
 const main = Effect.gen(function* () {
