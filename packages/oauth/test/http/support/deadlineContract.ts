@@ -37,7 +37,7 @@ export const deadlineContract = (name: string, layer: Subject): ReturnType<typeo
               { concurrency: "unbounded" }
             )
           )
-          assert.isBelow(Duration.toMillis(took), 3_000)
+          assert.isBelow(Duration.toMillis(took), 6_000)
           yield* Origin.allClosed
         }).pipe(Effect.provide(layer))
       )
