@@ -17,7 +17,7 @@ export interface Group {
    */
   readonly clock: "wall" | "undisturbed"
   /** The most that the ratio, or the microseconds, of a task should be. */
-  readonly goals?: Readonly<Record<string, Goal>>
+  readonly goals?: Readonly<Record<string, ReadonlyArray<Goal>>>
 }
 
 export interface Goal {
@@ -33,7 +33,7 @@ export interface Measured {
   readonly mainThread: number
   /** The first and third quartile of the ratio. */
   readonly quartiles: readonly [number, number]
-  readonly goal?: Goal | undefined
+  readonly goals: ReadonlyArray<Goal>
 }
 
 export interface Result {
@@ -115,7 +115,7 @@ export const measure = async (group: Group, settings: Settings): Promise<Result>
         micros: median(samples.map(({ micros }) => micros)),
         mainThread: median(samples.map(({ mainThread }) => mainThread)),
         quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
-        goal: group.goals?.[task.name]
+        goals: group.goals?.[task.name] ?? []
       }
     })
   }

@@ -34,10 +34,13 @@ const units: Readonly<Record<Goal["of"], string>> = {
   mainThread: " us of the main thread"
 }
 
-const reached = ({ goal, ...measured }: Measured): string =>
-  goal === undefined
-    ? ""
-    : `${measured[goal.of] <= goal.most ? "yes" : "NO"}: ${number(measured[goal.of])} of ${number(goal.most)}${units[goal.of]}`
+const reached = ({ goals, ...measured }: Measured): string =>
+  goals
+    .map(({ most, of }) => {
+      const value = measured[of]
+      return `${value <= most ? "yes" : "NO"}: ${number(value)} of ${number(most)}${units[of]}`
+    })
+    .join("; ")
 
 /** A table in Markdown, aligned so that it reads in a terminal too: words at both ends, numbers between. */
 const aligned = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {

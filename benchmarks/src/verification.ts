@@ -33,16 +33,20 @@ export const oneByOne = async (keys: Keys, tokens: ReadonlyArray<Token>): Promis
       Subjects.fastJwt("fast-jwt", keys, texts(tokens), false),
       Subjects.promisesOneByOne("jose", await Subjects.joseVerify(keys), texts(tokens))
     ],
-    goals: { [toolkit]: ratio(oneByOneGoals[keys.algorithm]) }
+    goals: { [toolkit]: [ratio(oneByOneGoals[keys.algorithm])] }
   }
 }
 
-const atOnceGoals: Partial<Record<Algorithm, number>> = { RS256: 1.7, ES256: 1.2, EdDSA: 1.2 }
+const atOnceGoals: Partial<Record<Algorithm, ReadonlyArray<Goal>>> = {
+  RS256: [ratio(1.7)],
+  ES256: [ratio(1.2), { of: "mainThread", most: 20 }],
+  EdDSA: [ratio(1.2)]
+}
 
 /** Every token another, 64 in flight, against the bare callbacks. */
 export const manyAtOnce = async (keys: Keys, tokens: ReadonlyArray<Token>): Promise<Group> => {
   const verify = await Subjects.ours(keys, { engine: "node:crypto" })
-  const most = atOnceGoals[keys.algorithm]
+  const goals = atOnceGoals[keys.algorithm]
   return {
     name: `${keys.algorithm}, ${atOnce} in flight`,
     clock: "wall",
@@ -51,7 +55,7 @@ export const manyAtOnce = async (keys: Keys, tokens: ReadonlyArray<Token>): Prom
       Subjects.manyAtOnce(toolkit, verify, texts(tokens), atOnce),
       Subjects.promisesAtOnce("jose", await Subjects.joseVerify(keys), texts(tokens), atOnce)
     ],
-    ...(most === undefined ? {} : { goals: { [toolkit]: ratio(most) } })
+    ...(goals === undefined ? {} : { goals: { [toolkit]: goals } })
   }
 }
 
@@ -69,7 +73,7 @@ export const repeated = async (keys: Keys, tokens: ReadonlyArray<Token>): Promis
       Subjects.fastJwt("fast-jwt, cached", keys, copies, 1000),
       Subjects.oneByOne(`${toolkit}, cached`, verify, copies)
     ],
-    goals: { [`${toolkit}, cached`]: { of: "micros", most: 2 } }
+    goals: { [`${toolkit}, cached`]: [ratio(0.5), { of: "micros", most: 2 }] }
   }
 }
 
@@ -89,7 +93,7 @@ export const defaultEngine = async (
         Subjects.promisesOneByOne("jose", bare, texts(tokens)),
         Subjects.oneByOne(name, verify, texts(tokens))
       ],
-      goals: { [name]: ratio(1.15) }
+      goals: { [name]: [ratio(1.15)] }
     },
     {
       name: `${keys.algorithm}, default engine, ${atOnce} in flight`,
@@ -98,7 +102,7 @@ export const defaultEngine = async (
         Subjects.promisesAtOnce("jose", bare, texts(tokens), atOnce),
         Subjects.manyAtOnce(name, verify, texts(tokens), atOnce)
       ],
-      goals: { [name]: ratio(1.3) }
+      goals: { [name]: [ratio(1.3)] }
     }
   ]
 }
@@ -120,6 +124,6 @@ export const largeKeySet = async (keys: Keys, tokens: ReadonlyArray<Token>): Pro
         texts(tokens)
       )
     ],
-    goals: { "1,000": ratio(1.02) }
+    goals: { "1,000": [ratio(1.02)] }
   }
 }
