@@ -105,9 +105,11 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
         const tokens: TokenSet = {
           ...after,
           refreshToken: Option.orElse(after.refreshToken, () => before.refreshToken),
-          idToken: Option.orElse(after.idToken, () => before.idToken)
+          // One that nobody asked for has no login to be compared with, and must not become the login of the next refresh.
+          idToken: Option.isNone(before.idToken)
+            ? before.idToken
+            : Option.orElse(after.idToken, () => before.idToken)
         }
-        // A server may send an ID token nobody asked for: without one from the login there is nobody to compare.
         if (Option.isNone(after.idToken) || Option.isNone(before.idToken))
           return { tokens, idToken: Option.none() }
         // Verified when it was received, and kept by us since: here it is only remembered.
