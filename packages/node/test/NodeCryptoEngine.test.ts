@@ -59,7 +59,7 @@ describe("where an expensive operation runs", () => {
       const traffic = Traffic.make()
       const { endAll, operation } = operations()
       const busy = yield* Effect.fork(
-        Effect.forEach(Array.from({ length: 100 }), () => run(traffic, operation))
+        Effect.forEach(Array.from({ length: 1000 }), () => run(traffic, operation))
       )
       const waiting = yield* Effect.fork(run(traffic, operation))
       yield* Effect.forever(endAll(1)).pipe(

@@ -24,7 +24,7 @@ interface Job {
 }
 
 /** How many operations a fiber may do here before it looks whether others are waiting. */
-const stretch = 32
+const stretch = 128
 
 /**
  * An operation done at once hides that others are about to follow, so what is
