@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
-import type { Judged, Reader } from "./internal/admit.js"
+import type { Admitted, Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "./internal/atOnce.js"
 import type { Problem } from "./internal/claimRules.js"
@@ -107,6 +107,13 @@ const refused = (problem: Problem, now: number): JwtError =>
     message: `${operation}: ${problem.message}${problem.expected === undefined ? "" : `; expected ${problem.expected}`}.`
   })
 
+/** One call. */
+interface Asked<A> {
+  readonly token: string
+  readonly profile: JwtProfile<A>
+  readonly now: number
+}
+
 /** A key that is not there, or not the only one, is the token's fault; one that cannot be had is not. */
 const keyProblem = (error: KeyringError): Problem | undefined =>
   error.reason === "not_found"
@@ -157,14 +164,21 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     }
     const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
 
-    const keyOf = (header: JwtHeader, judged: Judged, profile: JwtProfile<unknown>, now: number) =>
-      AtOnce.catchAll(
-        profile.key === "header" ? embeddedKey(header) : keyring.verificationKey(judged.issuer, header),
-        (error): Effect.Effect<never, JwtError | KeyringError> => {
-          const problem = keyProblem(error)
-          return Effect.fail(problem === undefined ? error : refused(problem, now))
-        }
-      )
+    const keyOf = (
+      header: JwtHeader,
+      judged: Judged,
+      profile: JwtProfile<unknown>,
+      now: number
+    ): Effect.Effect<VerificationKey.VerificationKey, JwtError | KeyringError> => {
+      const key =
+        profile.key === "header" ? embeddedKey(header) : keyring.verificationKey(judged.issuer, header)
+      return AtOnce.isValue(key)
+        ? key
+        : Effect.catchAll(key, (error) => {
+            const problem = keyProblem(error)
+            return Effect.fail(problem === undefined ? error : refused(problem, now))
+          })
+    }
 
     const knowHeader = (segment: string, header: JwtHeader) => {
       if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
@@ -182,45 +196,59 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
         verifiedAt: verified.verifiedAt
       }))
 
-    const verifyNew = <A>(
-      token: string,
-      profile: JwtProfile<A>,
-      now: number
+    const accept = <A>(
+      valid: boolean,
+      { claims, header, headerSegment, isKnown }: Admitted,
+      key: VerificationKey.VerificationKey,
+      { now, profile, token }: Asked<A>
+    ): Effect.Effect<VerifiedJwt<A>, JwtError> => {
+      if (!valid) {
+        return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
+      }
+      const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
+      if (!isKnown && profile.key === "issuer") knowHeader(headerSegment, header)
+      if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
+      return result(profile, verified)
+    }
+
+    const verifyWith = <A>(
+      key: VerificationKey.VerificationKey,
+      admitted: Admitted,
+      { algorithm, issuer }: Judged,
+      asked: Asked<A>
     ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
+      // A keyring answers for issuer and algorithm; whoever wrote it may have erred.
+      if ((asked.profile.key === "issuer" && key.issuer !== issuer) || !key.algorithms.includes(algorithm)) {
+        return Effect.fail(
+          refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, asked.now)
+        )
+      }
+      const prepared = key.prepare(engine, algorithm)
+      const valid = AtOnce.isValue(prepared)
+        ? prepared.value(admitted.signingInput, admitted.signature)
+        : Effect.flatMap(prepared, (verify) => verify(admitted.signingInput, admitted.signature))
+      return AtOnce.isValue(valid)
+        ? accept(valid.value, admitted, key, asked)
+        : Effect.flatMap(valid, (answer) => accept(answer, admitted, key, asked))
+    }
+
+    const verifyNew = <A>(asked: Asked<A>): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
+      const { now, profile, token } = asked
       const admitted = admit(token, reader)
       if (admitted instanceof Refusal) return Effect.fail(refused(admitted.problem, now))
-      const { claims, header } = admitted
       const judged = judge(admitted, profile, now)
       if (judged instanceof Refusal) return Effect.fail(refused(judged.problem, now))
-      return AtOnce.flatMap(keyOf(header, judged, profile, now), (key) => {
-        // A keyring answers for issuer and algorithm; whoever wrote it may have erred.
-        if (
-          (profile.key === "issuer" && key.issuer !== judged.issuer) ||
-          !key.algorithms.includes(judged.algorithm)
-        ) {
-          return Effect.fail(
-            refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, now)
-          )
-        }
-        return AtOnce.flatMap(key.prepare(engine, judged.algorithm), (verify) =>
-          AtOnce.flatMap(verify(admitted.signingInput, admitted.signature), (valid) => {
-            if (!valid)
-              return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
-            const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
-            if (!admitted.isKnown && profile.key === "issuer") knowHeader(admitted.headerSegment, header)
-            if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
-            return result(profile, verified)
-          })
-        )
-      })
+      const key = keyOf(admitted.header, judged, profile, now)
+      return AtOnce.isValue(key)
+        ? verifyWith(key.value, admitted, judged, asked)
+        : Effect.flatMap(key, (found) => verifyWith(found, admitted, judged, asked))
     }
 
     const verifyAgain = <A>(
-      token: string,
       verified: VerifiedTokens.VerifiedToken,
-      profile: JwtProfile<A>,
-      now: number
+      asked: Asked<A>
     ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
+      const { now, profile, token } = asked
       const judged = judge(verified, profile, now)
       if (judged instanceof Refusal) {
         if (judged.problem.reason === "expired") remembered?.remove(token)
@@ -229,7 +257,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       return AtOnce.flatMap(keyOf(verified.header, judged, profile, now), (key) => {
         if (key === verified.key) return result(profile, verified)
         remembered?.remove(token)
-        return verifyNew(token, profile, now)
+        return verifyNew(asked)
       })
     }
 
@@ -239,9 +267,8 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
           const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
           const text = typeof token === "string" ? token : Redacted.value(token)
           const before = remembered?.get(text)
-          return before === undefined
-            ? verifyNew(text, profile, now)
-            : verifyAgain(text, before, profile, now)
+          const asked = { token: text, profile, now }
+          return before === undefined ? verifyNew(asked) : verifyAgain(before, asked)
         })
     }
   })
