@@ -139,7 +139,10 @@ export const oneByOne = (name: string, verify: Verify, tokens: ReadonlyArray<str
   }
 }
 
-/** As many fibers, each taking the next token when it has verified one. */
+/**
+ * As many fibers, each taking the next token when it has verified one. A fiber would go on for as long as it
+ * is not made to wait; requests come one by one, so each lets the others begin before its second.
+ */
 export const manyAtOnce = (
   name: string,
   verify: Verify,
@@ -151,14 +154,19 @@ export const manyAtOnce = (
     name,
     run: (count) => {
       let begun = 0
-      const worker = Effect.whileLoop({
+      const verifyNext = () => {
+        begun++
+        return verify(next())
+      }
+      const others = Effect.whileLoop({
         while: () => begun < count,
-        body: () => {
-          begun++
-          return verify(next())
-        },
+        body: verifyNext,
         step: () => undefined
       })
+      const worker = Effect.suspend(verifyNext).pipe(
+        Effect.zipRight(Effect.yieldNow()),
+        Effect.zipRight(others)
+      )
       return Effect.runPromise(
         Effect.forEach(Array.from({ length: inFlight }), () => worker, {
           concurrency: "unbounded",

@@ -54,25 +54,6 @@ describe("where an expensive operation runs", () => {
     })
   )
 
-  it.live("in the pool soon, when one fiber goes on and on while others wait", () =>
-    Effect.gen(function* () {
-      const traffic = Traffic.make()
-      const { endAll, operation } = operations()
-      const busy = yield* Effect.fork(
-        Effect.forEach(Array.from({ length: 1000 }), () => run(traffic, operation))
-      )
-      const waiting = yield* Effect.fork(run(traffic, operation))
-      yield* Effect.forever(endAll(1)).pipe(
-        Effect.race(
-          Effect.gen(function* () {
-            assert.strictEqual(yield* Fiber.join(waiting), "pool")
-            assert.isAtLeast(places(yield* Fiber.join(busy)).pool, 1)
-          })
-        )
-      )
-    })
-  )
-
   it.live("here, for fibers that come one after the other in one turn", () =>
     Effect.gen(function* () {
       const traffic = Traffic.make()

@@ -23,17 +23,13 @@ interface Job {
   (alone: boolean): void
 }
 
-/** How many operations a fiber may do here before it looks whether others are waiting. */
-const stretch = 128
-
 /**
  * An operation done at once hides that others are about to follow, so what is
  * in flight is known by two signs. One is the thread pool being at work. The
- * other is another fiber having asked within this turn of the event loop, or
- * the same one so often that others may not have had their turn: then the
- * operation waits for one microtask, in which the fibers that are ready to run
- * ask too, and goes to the pool with them; or it is alone after all, and is
- * done here.
+ * other is another fiber having asked within this turn of the event loop: then
+ * the operation waits for one microtask, in which the other fibers that are
+ * ready to run ask too, and goes to the pool with them; or it is alone after
+ * all, and is done here.
  *
  * What has begun in the pool cannot be stopped: when its fiber is interrupted
  * it counts as in flight until it ends, and its result goes nowhere.
@@ -41,7 +37,6 @@ const stretch = 128
 export const make = (): Traffic => {
   let inPool = 0
   let lastToAsk: RunningFiber | undefined
-  let inStretch = 0
   let waiting: Array<Job> = []
 
   const forgetTurn = () => {
@@ -51,12 +46,11 @@ export const make = (): Traffic => {
   const isAlone = (): boolean => {
     if (inPool > 0) return false
     const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
+    if (lastToAsk === fiber && fiber !== undefined) return true
     const isFirst = lastToAsk === undefined
     if (isFirst) setImmediate(forgetTurn)
-    const isNext = lastToAsk === fiber && inStretch < stretch
     lastToAsk = fiber
-    inStretch = isNext ? inStretch + 1 : 1
-    return isFirst || isNext
+    return isFirst
   }
 
   const send = <A>(operation: Operation<A>, done: (result: A) => void): void => {

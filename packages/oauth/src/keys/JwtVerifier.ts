@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +14,7 @@ import type { Admitted, Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "./internal/atOnce.js"
 import type { Problem } from "./internal/claimRules.js"
+import * as KnownHeaders from "./internal/knownHeaders.js"
 import * as VerifiedTokens from "./internal/verifiedTokens.js"
 import * as Jwk from "./Jwk.js"
 import type { JwtHeader } from "./Jwt.js"
@@ -92,9 +94,6 @@ export interface Options {
   readonly cacheSize?: number | undefined
 }
 
-/** Headers that came with a good signature; issuers have few. */
-const maxKnownHeaders = 256
-
 const operation = "JwtVerifier.verify"
 
 const refused = (problem: Problem, now: number): JwtError =>
@@ -156,10 +155,9 @@ const embeddedKey = (header: JwtHeader): Effect.Effect<VerificationKey.Verificat
  */
 export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Effect<JwtVerifier.Service> =>
   Effect.map(SignatureEngine, (engine) => {
-    const knownHeaders = new Map<string, JwtHeader>()
     const reader: Reader = {
       maxTokenBytes: options.maxTokenBytes ?? 16 * 1024,
-      known: knownHeaders,
+      headers: KnownHeaders.make(),
       scratch: new Uint8Array(4096)
     }
     const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
@@ -180,11 +178,6 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
           })
     }
 
-    const knowHeader = (segment: string, header: JwtHeader) => {
-      if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
-      knownHeaders.set(segment, header)
-    }
-
     const result = <A>(
       profile: JwtProfile<A>,
       verified: VerifiedTokens.VerifiedToken
@@ -198,7 +191,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
 
     const accept = <A>(
       valid: boolean,
-      { claims, header, headerSegment, isKnown }: Admitted,
+      { claims, header, newSegment }: Admitted,
       key: VerificationKey.VerificationKey,
       { now, profile, token }: Asked<A>
     ): Effect.Effect<VerifiedJwt<A>, JwtError> => {
@@ -206,8 +199,10 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
         return Effect.fail(refused({ reason: "signature", message: "the signature is not valid" }, now))
       }
       const verified: VerifiedTokens.VerifiedToken = { header, claims, key, verifiedAt: now }
-      if (!isKnown && profile.key === "issuer") knowHeader(headerSegment, header)
-      if (remembered !== undefined && profile.key === "issuer") remembered.add(token, verified)
+      if (profile.key === "issuer") {
+        if (newSegment !== undefined) reader.headers.add(newSegment, header)
+        remembered?.add(token, verified)
+      }
       return result(profile, verified)
     }
 
@@ -262,12 +257,13 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     }
 
     return {
-      verify: (token, profile) =>
-        Effect.clockWith((clock) => {
+      verify: <A>(token: Redacted.Redacted<string> | string, profile: JwtProfile<A>) =>
+        Effect.withFiberRuntime<VerifiedJwt<A>, JwtError | KeyringError>((fiber) => {
+          const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
           const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
           const text = typeof token === "string" ? token : Redacted.value(token)
-          const before = remembered?.get(text)
           const asked = { token: text, profile, now }
+          const before = remembered?.get(text)
           return before === undefined ? verifyNew(asked) : verifyAgain(before, asked)
         })
     }

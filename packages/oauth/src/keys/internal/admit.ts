@@ -6,6 +6,7 @@ import { isBase64Url } from "./base64url.js"
 import type { Problem } from "./claimRules.js"
 import { isText, oneOf } from "./claimRules.js"
 import { parseClaims, parseHeader, split } from "./compact.js"
+import type { KnownHeaders } from "./knownHeaders.js"
 import type { JwtProfile } from "./profile.js"
 
 /** A token that is refused, and why. */
@@ -14,10 +15,9 @@ export class Refusal {
 }
 
 export interface Admitted {
-  readonly headerSegment: string
   readonly header: JwtHeader
-  /** Whether the header came with a good signature before. */
-  readonly isKnown: boolean
+  /** The text of a header that is not known yet. */
+  readonly newSegment: string | undefined
   readonly claims: JwtClaims
   readonly signingInput: string
   readonly signature: string
@@ -28,14 +28,13 @@ const malformed = (message: string): Refusal => new Refusal({ reason: "malformed
 /** What a verifier keeps from one token to the next. */
 export interface Reader {
   readonly maxTokenBytes: number
-  /** Headers that came with a good signature before, by their text: they are not parsed again. */
-  readonly known: ReadonlyMap<string, JwtHeader>
+  readonly headers: KnownHeaders
   /** To write on. */
   readonly scratch: Uint8Array
 }
 
 /** Size, structure, encodings, header. */
-export const admit = (token: string, { known, maxTokenBytes, scratch }: Reader): Admitted | Refusal => {
+export const admit = (token: string, { headers, maxTokenBytes, scratch }: Reader): Admitted | Refusal => {
   if (token.length > maxTokenBytes) {
     return new Refusal({
       reason: "too_large",
@@ -43,20 +42,25 @@ export const admit = (token: string, { known, maxTokenBytes, scratch }: Reader):
       expected: `${maxTokenBytes} bytes or less`
     })
   }
-  const dots = split(token)
+  const known = headers.of(token)
+  const dots = known === undefined ? split(token) : split(token, known.start.length - 1)
   if (dots === undefined) {
     return malformed("the token is not a signed JWT: three parts with something in each")
   }
-  const headerSegment = token.slice(0, dots.first)
-  const before = known.get(headerSegment)
-  const header = before ?? newHeader(headerSegment)
+  const header = known === undefined ? newHeader(token.slice(0, dots.first)) : known.header
   if (header instanceof Refusal) return header
   const signature = token.slice(dots.second + 1)
   if (!isBase64Url(signature)) return malformed("the signature is not base64url in its one spelling")
   const claims = parseClaims(token.slice(dots.first + 1, dots.second), scratch)
   if (claims === undefined) return malformed("the claims are not base64url of a JSON object in UTF-8")
   const signingInput = token.slice(0, dots.second)
-  return { headerSegment, header, isKnown: before !== undefined, claims, signingInput, signature }
+  return {
+    header,
+    newSegment: known === undefined ? token.slice(0, dots.first) : undefined,
+    claims,
+    signingInput,
+    signature
+  }
 }
 
 const newHeader = (segment: string): JwtHeader | Refusal => {

@@ -3,9 +3,11 @@ import type { JwtClaims, JwtHeader } from "./jwt.js"
 import * as Base64Url from "./base64url.js"
 import { hasDuplicateMember, parseObject } from "./json.js"
 
-/** Where the dots are: exactly two, with something before, between and after. */
-export const split = (token: string): { readonly first: number; readonly second: number } | undefined => {
-  const first = token.indexOf(".")
+/** Where the dots are: exactly two, with something before, between and after. The first may be known already. */
+export const split = (
+  token: string,
+  first = token.indexOf(".")
+): { readonly first: number; readonly second: number } | undefined => {
   if (first < 1) return undefined
   const second = token.indexOf(".", first + 1)
   if (second < first + 2 || second === token.length - 1) return undefined
