@@ -7,11 +7,14 @@ import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const outfile = fileURLToPath(new URL("../node_modules/.cache/effect-oauth-bench/main.mjs", import.meta.url))
+const outdir = fileURLToPath(new URL("../node_modules/.cache/effect-oauth-bench", import.meta.url))
 
 await build({
-  entryPoints: [fileURLToPath(new URL("src/main.ts", import.meta.url))],
-  outfile,
+  entryPoints: ["main", "tokenServer"].map((name) =>
+    fileURLToPath(new URL(`src/${name}.ts`, import.meta.url))
+  ),
+  outdir,
+  outExtension: { ".js": ".mjs" },
   bundle: true,
   format: "esm",
   platform: "node",
@@ -30,8 +33,12 @@ await build({
   ]
 })
 
-const { status } = spawnSync(process.execPath, ["--expose-gc", outfile, ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: "inherit"
-})
+const { status } = spawnSync(
+  process.execPath,
+  ["--expose-gc", `${outdir}/main.mjs`, ...process.argv.slice(2)],
+  {
+    cwd: root,
+    stdio: "inherit"
+  }
+)
 process.exitCode = status ?? 1

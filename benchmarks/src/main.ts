@@ -7,6 +7,7 @@ import { memory } from "./memory.js"
 import { plot } from "./plot.js"
 import type { Report } from "./report.js"
 import { machine, memoryTable, table } from "./report.js"
+import * as Requests from "./requests.js"
 import { signing } from "./signing.js"
 import type { Algorithm } from "./tokens.js"
 import { algorithms, makeKeys, makeTokens } from "./tokens.js"
@@ -78,11 +79,20 @@ const ofAlgorithm = async (algorithm: Algorithm): Promise<ReadonlyArray<Result>>
   return results
 }
 
+const ofRequests = async (): Promise<ReadonlyArray<Result>> => {
+  const results: Array<Result> = []
+  const { end, groups } = await Requests.make()
+  for (const group of groups) results.push(...(await run(group)))
+  await end()
+  return results
+}
+
 if (values.help) {
   console.log(help)
 } else {
   const results: Array<Result> = []
   for (const algorithm of algorithms) results.push(...(await ofAlgorithm(algorithm)))
+  results.push(...(await ofRequests()))
   const kept = wanted("memory") ? await memory(10_000) : []
   if (kept.length > 0) console.log(memoryTable(kept))
   const report: Report = {
