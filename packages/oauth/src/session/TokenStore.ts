@@ -168,7 +168,7 @@ const read = (
   { generation, text }: Stored
 ): Effect.Effect<Entry, TokenStoreError> =>
   Effect.flatMap(Effect.mapError(decode(text), corrupt), ({ ended, intent, key: whose, lease, tokens }) =>
-    whose === SessionKey.canonical(key)
+    whose === SessionKey.canonical(key) && isOfIssuer(key, tokens)
       ? Effect.succeed({ generation, record: { tokens, lease, intent, ended } })
       : Effect.fail(corrupt())
   )
