@@ -13,6 +13,7 @@ const barrels = [
 const ownBarrels = [
   barrel("effect-oauth", "effect-oauth/TokenExchange"),
   barrel("effect-oauth-node", "effect-oauth-node/PkceLogin"),
+  barrel("effect-oauth-resource-server", "effect-oauth-resource-server/BearerAuth"),
   barrel("effect-oauth-testing", "effect-oauth-testing/TestIssuer")
 ]
 const expects = ["vitest", "@effect/vitest"].map((name) => ({

@@ -30,6 +30,7 @@ const projects: Array<TestProjectInlineConfiguration> = [
   unit("oauth"),
   unit("testing"),
   unit("node"),
+  unit("resource-server"),
   // the flows against real authorization servers on loopback
   project("servers", ["packages/*/test-servers/**/*.test.ts", "scratchpad/test/**/*.test.ts"], 1, 60_000),
   // a login in a headless Chromium
