@@ -43,6 +43,13 @@ export declare namespace Refresh {
     readonly resource?: string | ReadonlyArray<string> | undefined
     /** Further parameters of the server's own. */
     readonly parameters?: Readonly<Record<string, string>> | undefined
+    /**
+     * What becomes of tokens whose new ID token cannot be verified because the
+     * server's keys cannot be had. `fail`, unless given: that of the keys, though the
+     * refresh token may be spent. `keep`: the tokens, with the ID token of before. An
+     * ID token that is wrong is a failure always.
+     */
+    readonly onKeyOutage?: "fail" | "keep" | undefined
   }
 
   /**
@@ -114,14 +121,18 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
           return { tokens, idToken: Option.none() }
         // Verified when it was received, and kept by us since: here it is only remembered.
         const login = Option.map(Jwt.decodeUnverified(before.idToken.value), ({ claims }) => claims)
-        const idToken = yield* client.verifyIdToken(after.idToken.value, {
+        const verified = client.verifyIdToken(after.idToken.value, {
           subject: text(login, "sub") ?? "",
           nonce: text(login, "nonce"),
           nonceOptional: true,
           accessToken: after.accessToken
         })
-        yield* sameLogin(login, idToken.claims)
-        return { tokens, idToken: Option.some(idToken) }
+        const idToken = yield* options.onKeyOutage === "keep"
+          ? unlessKeyOutage(verified)
+          : Effect.asSome(verified)
+        if (Option.isNone(idToken)) return { tokens: { ...tokens, idToken: before.idToken }, idToken }
+        yield* sameLogin(login, idToken.value.claims)
+        return { tokens, idToken }
       }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
   }
 })
@@ -158,6 +169,16 @@ const sameLogin = (
           "The refreshed ID token tells another time of login than the one before (OpenID Connect Core section 12.2)."
       })
 }
+
+/** None where the keys could not be had; what they say of the token stands. */
+const unlessKeyOutage = <A>(
+  verified: Effect.Effect<A, TokenEndpoint.TokenEndpoint.RequestError>
+): Effect.Effect<Option.Option<A>, TokenEndpoint.TokenEndpoint.RequestError> =>
+  Effect.catchIf(
+    Effect.asSome(verified),
+    ({ _tag }) => _tag === "KeyringError" || _tag === "TransportError" || _tag === "DiscoveryError",
+    () => Effect.succeedNone
+  )
 
 const foreignTokens = (): ProtocolViolation =>
   new ProtocolViolation({
