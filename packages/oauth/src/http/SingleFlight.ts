@@ -51,7 +51,9 @@ export const make = <A, E, R>(
     const settle = (own: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>) =>
       Effect.clockWith((clock) => {
         running = undefined
-        if (Exit.isSuccess(exit)) kept = { value: exit.value, until: clock.unsafeCurrentTimeMillis() + ttl }
+        // With no time to live nothing is kept, whatever becomes of the clock.
+        if (Exit.isSuccess(exit) && ttl > 0)
+          kept = { value: exit.value, until: clock.unsafeCurrentTimeMillis() + ttl }
         return Deferred.done(own, exit)
       })
 
