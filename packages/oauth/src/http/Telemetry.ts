@@ -59,6 +59,28 @@ export const jwksHealth: Metric.Metric.Counter<number> = Metric.counter("oauth_j
 })
 
 /**
+ * Refreshes of sessions, tagged with `source` (the kind of `TokenSource`) and
+ * `outcome`: `success`, `adopted` (another process was first), or the tag of the
+ * error.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const refreshes: Metric.Metric.Counter<number> = Metric.counter("oauth_refreshes", {
+  description: "Refreshes of sessions",
+  incremental: true
+})
+
+/**
+ * Counts what came of looking for new tokens.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const countRefresh = (source: string, outcome: string): Effect.Effect<void> =>
+  Metric.increment(Metric.tagged(Metric.tagged(refreshes, "source", source), "outcome", outcome))
+
+/**
  * Puts a flow method into a span of kind client, without a stack trace, and
  * tells it how the flow ended. Nothing secret belongs into `attributes`.
  *
