@@ -76,7 +76,7 @@ const lock = "keys.lock"
  */
 export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory } = options
+    const directory = Directory.make(options.directory, File.problem)
     const expiry = Duration.toMillis(options.lockExpiry ?? "30 seconds")
     const inProcess = yield* Effect.makeSemaphore(1)
     const policy: KeyRotation.Options = {
@@ -86,23 +86,23 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
         Effect.flatMap(Keyring.generate({ alg: options.alg }), (ring) => ring.signingKey())
     }
 
-    const replace = (name: string, text: string, held: Lock.Held) =>
-      Effect.flatMap(Directory.stage(directory, name, text), (staged) =>
+    const replace = (name: string, text: string, held: Lock.Held<KeyringError>) =>
+      Effect.flatMap(directory.stage(name, text), (staged) =>
         held.confirm.pipe(
-          Effect.tapError(() => Directory.remove(directory, staged)),
-          Effect.zipRight(Directory.commit(directory, staged, name))
+          Effect.tapError(() => directory.remove(staged)),
+          Effect.zipRight(directory.commit(staged, name))
         )
       )
 
     /** The backup comes first, so that it never holds a key that was revoked. */
-    const saveWith = (held: Lock.Held) => (rotation: KeyRotation.Rotation) =>
+    const saveWith = (held: Lock.Held<KeyringError>) => (rotation: KeyRotation.Rotation) =>
       Effect.flatMap(File.write(rotation), (text) =>
         Effect.zipRight(replace(backup, text, held), replace(file, text, held))
       )
 
     const stored = (name: string) =>
       Effect.flatMap(
-        Directory.read(directory, name),
+        directory.read(name),
         Option.match({
           onNone: () => Effect.succeedNone,
           onSome: (text) => Effect.asSome(File.read(name, text))
@@ -110,12 +110,12 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
       )
 
     /** What the directory holds; put right if it has to be. */
-    const recovered = (held: Lock.Held, atHand: Option.Option<KeyRotation.Rotation>) =>
+    const recovered = (held: Lock.Held<KeyringError>, atHand: Option.Option<KeyRotation.Rotation>) =>
       Effect.catchIf(stored(file), isMalformed, (error) =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           yield* held.confirm
-          yield* Directory.setAside(directory, file, `${file}.corrupt-${now}`)
+          yield* directory.setAside(file, `${file}.corrupt-${now}`)
           const kept = yield* Effect.catchIf(stored(backup), isMalformed, () => Effect.succeedNone)
           const good = Option.orElse(kept, () => atHand)
           if (Option.isNone(good)) return yield* error
@@ -131,11 +131,11 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
       step: (ring: KeyRotation.RotatingKeyring) => Effect.Effect<void, KeyringError>
     ): Effect.Effect<Loaded, KeyringError> =>
       Effect.zipRight(
-        Directory.claim(directory),
+        directory.claim,
         Lock.hold(directory, lock, { expiry, patience: 2 * expiry }, (held) =>
           Effect.gen(function* () {
-            yield* Directory.sweep(directory, file)
-            yield* Directory.sweep(directory, backup)
+            yield* directory.sweep(file)
+            yield* directory.sweep(backup)
             const known = yield* atHand
             const found = yield* recovered(held, known)
             const save = saveWith(held)
@@ -144,7 +144,7 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
             const initial = Option.getOrUndefined(Option.orElse(found, () => known))
             const ring = yield* KeyRotation.make({ ...policy, initial, save })
             yield* step(ring)
-            return { ring, version: yield* Directory.version(directory, file) }
+            return { ring, version: yield* directory.version(file) }
           })
         )
       )
@@ -164,7 +164,7 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
       )
 
     const reload = Effect.flatMap(
-      Effect.zip(Directory.version(directory, file), Ref.get(current)),
+      Effect.zip(directory.version(file), Ref.get(current)),
       ([version, known]) => (isSame({ version }, known) ? Effect.void : change(() => Effect.void))
     )
 
@@ -183,7 +183,7 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
       reload
     }
     yield* Effect.forkScoped(
-      Stream.runForEach(options.changes ?? changesOf(directory), () => quietly(reload))
+      Stream.runForEach(options.changes ?? changesOf(directory.path), () => quietly(reload))
     )
     yield* Effect.forkScoped(
       Effect.schedule(quietly(keyring.advance), options.schedule ?? Schedule.spaced(Duration.minutes(1)))

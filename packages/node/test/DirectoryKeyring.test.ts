@@ -19,6 +19,7 @@ import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Directory from "../src/internal/privateDirectory.js"
+import * as File from "../src/internal/rotationFile.js"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "keys-"))),
@@ -221,7 +222,7 @@ describe("DirectoryKeyring: what goes wrong", () => {
     Effect.gen(function* () {
       const directory = yield* temporary
       const before = yield* currentOf(yield* open(directory))
-      const staged = yield* Directory.stage(directory, "keys.json", '{"version":1,"cur')
+      const staged = yield* Directory.make(directory, File.problem).stage("keys.json", '{"version":1,"cur')
       assert.include(filesOf(directory), staged)
       assert.strictEqual(yield* currentOf(yield* open(directory)), before)
       assert.deepStrictEqual(filesOf(directory), ["keys.backup.json", "keys.json"])
@@ -351,10 +352,13 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
   it.scopedLive("the lock of a process that died is taken over at once, one that had its time too", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
-      const dead = { pid: 2 ** 22 + 1, host: hostname(), expires: Date.now() + 30_000 }
-      const late = { pid: process.pid, host: "another", expires: Date.now() - 1 }
+      const dead = { pid: 2 ** 22 + 1, host: hostname(), expiry: 30_000 }
+      const late = { pid: process.pid, host: "another", expiry: 30_000 }
       for (const holder of [dead, late]) {
         fs.writeFileSync(join(directory, "keys.lock"), JSON.stringify(holder), { mode: 0o600 })
+        // by the clock of the file system
+        const written = holder === late ? Date.now() / 1000 - 31 : Date.now() / 1000
+        fs.utimesSync(join(directory, "keys.lock"), written, written)
         yield* Effect.timeout(open(directory), "5 seconds")
         assert.notInclude(filesOf(directory), "keys.lock")
       }
@@ -364,7 +368,7 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
   it.scopedLive("waits for a lock that is held, and takes over one that nobody can read", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
-      const held = { pid: process.pid, host: hostname(), expires: Date.now() + 500 }
+      const held = { pid: process.pid, host: hostname(), expiry: 500 }
       for (const content of [JSON.stringify(held), ""]) {
         const began = Date.now()
         fs.writeFileSync(join(directory, "keys.lock"), content, { mode: 0o600 })

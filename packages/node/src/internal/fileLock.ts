@@ -1,13 +1,12 @@
-/** A lock between processes: a file that says who holds it, and until when. */
+/** A lock between processes: a file that says who holds it, and for how long. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { KeyringError } from "effect-oauth/OAuthError"
 import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import { join } from "node:path"
-import * as Directory from "./privateDirectory.js"
+import type { PrivateDirectory } from "./privateDirectory.js"
 
 /** How long a holder has, and how long others wait; in milliseconds. */
 export interface Timing {
@@ -16,14 +15,29 @@ export interface Timing {
 }
 
 /** What the holder can do while it holds the lock. */
-export interface Held {
+export interface Held<E> {
   /** Fails when the lock is no longer ours, as after a pause of the machine. */
-  readonly confirm: Effect.Effect<void, KeyringError>
+  readonly confirm: Effect.Effect<void, E>
+  /** Whether it was taken over from one who died or had its time: who may have left something behind. */
+  readonly tookOver: boolean
+}
+
+interface Acquired {
+  readonly text: string
+  /** By a clock that nobody sets. */
+  readonly since: number
+  readonly tookOver: boolean
 }
 
 const holderOf = Schema.decodeUnknownOption(
-  Schema.parseJson(Schema.Struct({ pid: Schema.Int, host: Schema.String, expires: Schema.Finite }))
+  Schema.parseJson(Schema.Struct({ pid: Schema.Int, host: Schema.String, expiry: Schema.Finite }))
 )
+
+const textOf = (expiry: number): string =>
+  JSON.stringify({ pid: process.pid, host: hostname(), expiry, nonce: randomBytes(12).toString("hex") })
+
+/** Milliseconds that only ever go on. */
+const elapsed: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /** Whether a process of this machine is gone; one that we may not signal is there. */
 const isGone = (pid: number): boolean => {
@@ -35,71 +49,101 @@ const isGone = (pid: number): boolean => {
   }
 }
 
-/** One whose holder died, or had its time. An expiry further away than any can be is not believed. */
-const isStale = (text: string, now: number, expiry: number): boolean =>
+const isDead = (text: string): boolean =>
+  Option.exists(
+    holderOf(text),
+    ({ host, pid }) => host === hostname() && pid > 0 && pid !== process.pid && isGone(pid)
+  )
+
+/** What its holder said; of one that nobody can read, and of one longer than any can be, what we would say. */
+const expiryOf = (text: string, ours: number): number =>
   Option.match(holderOf(text), {
-    // Made a moment ago and not written yet, or broken: time will tell.
-    onNone: () => false,
-    onSome: ({ expires, host, pid }) =>
-      now >= expires ||
-      expires > now + 10 * expiry ||
-      (host === hostname() && pid > 0 && pid !== process.pid && isGone(pid))
+    onNone: () => ours,
+    onSome: ({ expiry }) => (expiry > 0 && expiry <= 10 * ours ? expiry : ours)
   })
 
 /**
  * Runs under the lock. Waits while another has it, takes one over that is
- * stale, and fails with `unavailable` when patience ends.
+ * stale, and fails with `unavailable` when patience ends. A lock is stale when
+ * its holder, a process of this machine, is gone, or when it is older than its
+ * expiry: by the clock of the file system, which all who share it share, and
+ * from then on by a clock that nobody can set.
  */
-export const hold = <A, E, R>(
-  directory: string,
+export const hold = <A, E extends object, E2, R>(
+  directory: PrivateDirectory<E>,
   name: string,
   timing: Timing,
-  use: (held: Held) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | KeyringError, R> =>
+  use: (held: Held<E>) => Effect.Effect<A, E2, R>
+): Effect.Effect<A, E | E2, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(acquire(directory, name, timing, restore), ({ expires, text }) => {
-      const confirm = Effect.flatMap(
-        Effect.zip(Directory.read(directory, name), Clock.currentTimeMillis),
-        ([held, now]) =>
-          now < expires && Option.contains(held, text)
-            ? Effect.void
-            : Effect.fail(Directory.problem("unavailable", "the lock was lost; nothing was changed"))
+    Effect.flatMap(acquire(directory, name, timing, restore), ({ since, text, tookOver }) => {
+      const confirm = Effect.flatMap(Effect.zip(directory.read(name), elapsed), ([held, now]) =>
+        now - since < timing.expiry && Option.contains(held, text)
+          ? Effect.void
+          : Effect.fail(directory.problem("unavailable", "the lock was lost; nothing was changed"))
       )
-      return Effect.ensuring(use({ confirm }), Effect.ignore(Directory.removeIf(directory, name, text)))
+      return Effect.ensuring(use({ confirm, tookOver }), Effect.ignore(directory.removeIf(name, text)))
     })
   )
 
-const acquire = (
-  directory: string,
+const acquire = <E extends object>(
+  directory: PrivateDirectory<E>,
   name: string,
   { expiry, patience }: Timing,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-) =>
+  restore: <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2, R>
+): Effect.Effect<Acquired, E> =>
   Effect.gen(function* () {
-    const began = yield* Clock.currentTimeMillis
+    const began = yield* elapsed
+    const text = textOf(expiry)
+    let tookOver = false
     let seen: { readonly text: string; readonly since: number } | undefined
     for (;;) {
-      const now = yield* Clock.currentTimeMillis
-      const expires = now + expiry
-      const text = JSON.stringify({
-        pid: process.pid,
-        host: hostname(),
-        expires,
-        nonce: randomBytes(12).toString("hex")
-      })
-      if (yield* Directory.create(directory, name, text)) return { expires, text }
-      const held = yield* Directory.read(directory, name)
+      // From before the file is there: others count from when it is.
+      const now = yield* elapsed
+      if (yield* directory.create(name, text)) return { text, since: now, tookOver }
+      const held = yield* directory.read(name)
       if (Option.isSome(held)) {
-        if (seen?.text !== held.value) seen = { text: held.value, since: now }
-        // What nobody can read is stale as well, when it has been there for as long as any may be.
-        if (isStale(held.value, now, expiry) || now - seen.since >= expiry) {
-          yield* Directory.removeIf(directory, name, held.value)
-          continue
+        if (seen?.text !== held.value) {
+          const age = Option.getOrElse(yield* directory.age(name), () => 0)
+          seen = { text: held.value, since: now - Math.max(0, age) }
+        }
+        if (isDead(held.value) || now - seen.since >= expiryOf(held.value, expiry)) {
+          tookOver = (yield* takeAway(directory, name, held.value, expiry)) || tookOver
         }
       }
       if (now - began >= patience) {
-        return yield* Directory.problem("unavailable", `another process holds ${join(directory, name)}`)
+        return yield* Effect.fail(
+          directory.problem("unavailable", `another process holds ${join(directory.path, name)}`)
+        )
       }
-      yield* restore(Effect.sleep(20))
+      yield* restore(Effect.sleep(Option.isSome(held) ? 10 : 0))
     }
+  })
+
+/**
+ * Takes a stale lock away, as the only one to do so: otherwise who comes a
+ * moment later would take away the lock that was made in its place.
+ */
+const takeAway = <E extends object>(
+  directory: PrivateDirectory<E>,
+  name: string,
+  stale: string,
+  expiry: number
+): Effect.Effect<boolean, E> =>
+  Effect.gen(function* () {
+    const marker = `${name}.taking`
+    if (yield* directory.create(marker, textOf(expiry))) {
+      return yield* Effect.ensuring(
+        Effect.flatMap(directory.read(name), (held) =>
+          Option.contains(held, stale) ? Effect.as(directory.remove(name), true) : Effect.succeed(false)
+        ),
+        directory.remove(marker)
+      )
+    }
+    const other = yield* directory.read(marker)
+    if (Option.isSome(other)) {
+      const age = Option.getOrElse(yield* directory.age(marker), () => 0)
+      if (isDead(other.value) || age >= expiry) yield* directory.removeIf(marker, other.value)
+    }
+    return false
   })

@@ -4,9 +4,18 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Rotation, Stage } from "effect-oauth/KeyRotation"
-import type { KeyringError } from "effect-oauth/OAuthError"
+import { KeyringError } from "effect-oauth/OAuthError"
 import * as SigningKey from "effect-oauth/SigningKey"
-import { operation, problem } from "./privateDirectory.js"
+
+const operation = "DirectoryKeyring"
+
+export const problem = (reason: KeyringError["reason"], what: string): KeyringError =>
+  new KeyringError({
+    operation,
+    reason,
+    retriable: reason === "unavailable",
+    message: `${operation}: ${what}.`
+  })
 
 const StoredStage = Schema.Struct({
   since: Schema.Finite,
