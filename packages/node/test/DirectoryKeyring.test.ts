@@ -15,9 +15,10 @@ import type { KeyringError } from "effect-oauth/OAuthError"
 import * as DirectoryKeyring from "effect-oauth-node/DirectoryKeyring"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { hostname, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { host } from "../src/internal/fileLock.js"
 import * as Directory from "../src/internal/privateDirectory.js"
 import * as File from "../src/internal/rotationFile.js"
 
@@ -352,7 +353,7 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
   it.scopedLive("the lock of a process that died is taken over at once, one that had its time too", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
-      const dead = { pid: 2 ** 22 + 1, host: hostname(), expiry: 30_000 }
+      const dead = { pid: 2 ** 22 + 1, host: host(), expiry: 30_000 }
       const late = { pid: process.pid, host: "another", expiry: 30_000 }
       for (const holder of [dead, late]) {
         fs.writeFileSync(join(directory, "keys.lock"), JSON.stringify(holder), { mode: 0o600 })
@@ -368,7 +369,7 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
   it.scopedLive("waits for a lock that is held, and takes over one that nobody can read", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
-      const held = { pid: process.pid, host: hostname(), expiry: 500 }
+      const held = { pid: process.pid, host: host(), expiry: 500 }
       for (const content of [JSON.stringify(held), ""]) {
         const began = Date.now()
         fs.writeFileSync(join(directory, "keys.lock"), content, { mode: 0o600 })

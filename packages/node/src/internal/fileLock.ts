@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
+import { readFileSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import type { PrivateDirectory } from "./privateDirectory.js"
@@ -33,8 +34,24 @@ const holderOf = Schema.decodeUnknownOption(
   Schema.parseJson(Schema.Struct({ pid: Schema.Int, host: Schema.String, expiry: Schema.Finite }))
 )
 
+const orEmpty = (read: () => string): string => {
+  try {
+    return read().trim()
+  } catch {
+    return ""
+  }
+}
+
+/** Where a process id says which process: not in another container, even one that calls itself the same. */
+export const host = (): string =>
+  [
+    hostname(),
+    orEmpty(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8")),
+    orEmpty(() => readlinkSync("/proc/self/ns/pid"))
+  ].join(" ")
+
 const textOf = (expiry: number): string =>
-  JSON.stringify({ pid: process.pid, host: hostname(), expiry, nonce: randomBytes(12).toString("hex") })
+  JSON.stringify({ pid: process.pid, host: host(), expiry, nonce: randomBytes(12).toString("hex") })
 
 /** Milliseconds that only ever go on. */
 const elapsed: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
@@ -52,7 +69,7 @@ const isGone = (pid: number): boolean => {
 const isDead = (text: string): boolean =>
   Option.exists(
     holderOf(text),
-    ({ host, pid }) => host === hostname() && pid > 0 && pid !== process.pid && isGone(pid)
+    ({ host: where, pid }) => pid > 0 && pid !== process.pid && where === host() && isGone(pid)
   )
 
 /** What its holder said; of one that nobody can read, and of one longer than any can be, what we would say. */

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type { TokenStoreError } from "effect-oauth/OAuthError"
 import type { Stored } from "effect-oauth/SecretStore"
 import { SecretStore } from "effect-oauth/SecretStore"
@@ -22,7 +23,7 @@ export interface Subject {
 
 export interface Options {
   /** Runs in a scope, once for each test. */
-  readonly make: Effect.Effect<Subject>
+  readonly make: Effect.Effect<Subject, never, Scope.Scope>
   readonly rounds?: number
 }
 

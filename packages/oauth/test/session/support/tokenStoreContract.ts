@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { SecretStore } from "effect-oauth/SecretStore"
 import type { SessionKey } from "effect-oauth/SessionKey"
 import * as Key from "effect-oauth/SessionKey"
@@ -62,7 +63,9 @@ const others: ReadonlyArray<SessionKey> = [
   { ...key, scope: ["read write"] }
 ]
 
-export const tokenStoreContract = (make: Effect.Effect<Layer.Layer<SecretStore, unknown>>): void => {
+export const tokenStoreContract = (
+  make: Effect.Effect<Layer.Layer<SecretStore, unknown>, never, Scope.Scope>
+): void => {
   const rule = (says: string, test: Effect.Effect<void, unknown, TokenStore.TokenStore | SecretStore>) =>
     it.scopedLive(`sessions: ${says}`, () =>
       Effect.flatMap(make, (layer) => Effect.provide(test, Layer.provideMerge(TokenStore.layer, layer)))
