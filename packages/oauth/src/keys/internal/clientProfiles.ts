@@ -120,11 +120,19 @@ const isDpopProof = (claims: JwtClaims): claims is DpopProofClaims =>
   (claims["ath"] === undefined || isText(claims["ath"])) &&
   (claims["nonce"] === undefined || isText(claims["nonce"]))
 
-/** Scheme, host, port and path, normalised as RFC 9449 section 4.3 advises. */
+/** Scheme, host, port and path, normalised by RFC 3986 sections 6.2.2 and 6.2.3, as RFC 9449 section 4.3 advises. */
 const target = (url: string): string | undefined => {
   if (!URL.canParse(url)) return undefined
-  const { host, pathname, protocol } = new URL(url)
-  return `${protocol}//${host}${pathname}`
+  const { host, password, pathname, protocol, username } = new URL(url)
+  // A client that names its user says something else than the request did.
+  if (username !== "" || password !== "") return undefined
+  return `${protocol}//${host}${pathname.replace(/%[0-9A-Fa-f]{2}/g, unescaped)}`
+}
+
+/** An unreserved character as itself, any other in upper case. */
+const unescaped = (escape: string): string => {
+  const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+  return /[A-Za-z0-9._~-]/.test(character) ? character : escape.toUpperCase()
 }
 
 /**
