@@ -31,14 +31,18 @@ export interface SingleFlight<A, E> {
 }
 
 /**
- * Makes a value that is kept for `timeToLive` after each success.
+ * Makes a value that is kept for `timeToLive` after each success. A run is
+ * interrupted when the scope closes, unless it is `uninterruptible`: then the
+ * scope waits for it, and so does who waits for its outcome; where it may be
+ * interrupted it says itself.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <A, E, R>(
   work: Effect.Effect<A, E, R>,
-  timeToLive: Duration.DurationInput
+  timeToLive: Duration.DurationInput,
+  options?: { readonly uninterruptible?: boolean | undefined }
 ): Effect.Effect<SingleFlight<A, E>, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -64,7 +68,7 @@ export const make = <A, E, R>(
       return work.pipe(
         Effect.provide(context),
         // Only the work is interruptible, when the scope closes: whoever waits is always told.
-        Effect.interruptible,
+        options?.uninterruptible === true ? Effect.uninterruptible : Effect.interruptible,
         Effect.onExit((exit) => settle(own, exit)),
         Effect.forkIn(scope),
         // Those who wait are told of a failure: nothing about it is unhandled.

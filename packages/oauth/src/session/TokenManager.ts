@@ -166,13 +166,13 @@ export const make = <R = never>(
     const attributes = { issuer: key.issuer, client_id: key.clientId, source: source.kind }
     const flight = yield* SingleFlight.make(
       turn(renewal(machine)).pipe(Telemetry.flow("TokenManager.get", attributes)),
-      0
+      0,
+      { uninterruptible: true }
     )
     const leaving = yield* SingleFlight.make(
-      Effect.uninterruptible(turn(signOut(machine, revocation))).pipe(
-        Telemetry.flow("TokenManager.logout", attributes)
-      ),
-      0
+      turn(signOut(machine, revocation)).pipe(Telemetry.flow("TokenManager.logout", attributes)),
+      0,
+      { uninterruptible: true }
     )
     const looked = Effect.suspend(() =>
       memory.looked

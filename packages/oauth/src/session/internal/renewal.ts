@@ -26,8 +26,10 @@ interface Round {
 const mostRounds = 2000
 
 /**
- * Fresh tokens, whoever refreshed them. It can be interrupted until the lease is
- * asked for, and from then on runs to its end.
+ * Fresh tokens, whoever refreshed them. To be run uninterruptibly: it can be
+ * interrupted while it looks at the store and while it waits for its turn, and from
+ * the lease on runs to its end, whoever has left: else a token that is spent could
+ * be lost.
  */
 export const renewal = (machine: Machine): Effect.Effect<TokenSet, SourceError> =>
   attempt(machine, { number: 0, watch: undefined })
@@ -35,7 +37,7 @@ export const renewal = (machine: Machine): Effect.Effect<TokenSet, SourceError> 
 const attempt = (machine: Machine, round: Round): Effect.Effect<TokenSet, SourceError> =>
   round.number > mostRounds
     ? contended()
-    : Effect.flatMap(Effect.either(machine.store.get), (read) =>
+    : Effect.flatMap(Effect.either(Effect.interruptible(machine.store.get)), (read) =>
         read._tag === "Left" ? unreadable(machine, round, read.left) : withEntry(machine, round, read.right)
       )
 
@@ -55,7 +57,7 @@ const withEntry = (
     const now = yield* Instant.now
     const { held, rest } = memory
     if (held !== undefined && HeldTokens.isFresh(held, now, machine.refreshAhead)) {
-      if (missing) yield* Effect.uninterruptible(saveOrKeepTrying(machine, entry))
+      if (missing) yield* saveOrKeepTrying(machine, entry)
       return held.tokens
     }
     if (memory.ended !== undefined) return yield* Failure.reauthorize(memory.ended)
@@ -76,20 +78,17 @@ const withEntry = (
     return Option.isSome(outcome) ? outcome.value : yield* again(machine, round)
   })
 
-/** Nothing of this is abandoned, whoever waits for it: else a token that is spent could be lost. */
 const inTurn = (
   machine: Machine,
   entry: Option.Option<Entry>,
   unresolved: Entry["record"]["intent"]
 ): Renewing.Outcome =>
-  Effect.uninterruptible(
-    Effect.flatMap(Effect.either(Renewing.take(machine, entry, unresolved)), (taken) => {
-      if (taken._tag === "Left") return withoutStore(machine, taken.left)
-      return Option.isNone(taken.right)
-        ? Effect.succeedNone
-        : Renewing.refresh(machine, taken.right.value, unresolved)
-    })
-  )
+  Effect.flatMap(Effect.either(Renewing.take(machine, entry, unresolved)), (taken) => {
+    if (taken._tag === "Left") return withoutStore(machine, taken.left)
+    return Option.isNone(taken.right)
+      ? Effect.succeedNone
+      : Renewing.refresh(machine, taken.right.value, unresolved)
+  })
 
 /** An entry that nobody can read is replaced by whoever still holds the session. */
 const unreadable = (
@@ -98,9 +97,9 @@ const unreadable = (
   error: TokenStoreError
 ): Effect.Effect<TokenSet, SourceError> =>
   error.reason === "corrupt" && machine.memory.held !== undefined && round.number === 0
-    ? Effect.zipRight(Effect.ignore(Effect.uninterruptible(save(machine))), again(machine, round))
+    ? Effect.zipRight(Effect.ignore(save(machine)), again(machine, round))
     : Effect.flatMap(
-        Effect.uninterruptible(withoutStore(machine, error)),
+        withoutStore(machine, error),
         Option.match({ onNone: () => again(machine, round), onSome: Effect.succeed })
       )
 
