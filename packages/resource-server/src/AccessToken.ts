@@ -4,9 +4,12 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { Actor } from "effect-oauth/Actor"
+import * as Actors from "effect-oauth/Actor"
+import * as Jwt from "effect-oauth/Jwt"
+import type { VerifiedToken } from "effect-oauth/TokenVerifier"
 
 /**
  * The verified access token of the request under way: what `BearerAuth`
@@ -41,6 +44,7 @@ export declare namespace AccessToken {
    * @category models
    */
   export interface Principal {
+    /** `iss`; where an introspection did not tell, the only issuer there is. */
     readonly issuer: string
     /** `sub`: a person, or the client itself. None where an introspection did not tell. */
     readonly subject: Option.Option<string>
@@ -65,4 +69,54 @@ export declare namespace AccessToken {
     /** As it came, for a token exchange in the caller's name. */
     readonly token: Redacted.Redacted<string>
   }
+}
+
+const textOf = (claims: Jwt.JwtClaims, name: string): Option.Option<string> => {
+  const value = claims[name]
+  return typeof value === "string" && value !== "" ? Option.some(value) : Option.none()
+}
+
+const instantOf = (claims: Jwt.JwtClaims, name: string): Option.Option<number> => {
+  const value = claims[name]
+  return typeof value === "number" && Number.isFinite(value) ? Option.some(value) : Option.none()
+}
+
+/**
+ * The principal that a verified token speaks for. None for a token that cannot
+ * be told whose it is: without an issuer while there are several, or with an
+ * actor chain that cannot be read (`Actor.chain`). Refuse it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromVerified = (
+  { claims, scope }: VerifiedToken,
+  how: {
+    readonly token: Redacted.Redacted<string>
+    readonly confirmation: Option.Option<AccessToken.Confirmation>
+    /** The issuers whose tokens are accepted. */
+    readonly issuers: ReadonlyArray<string>
+  }
+): Option.Option<AccessToken.Principal> => {
+  const actors = Actors.chain(claims)
+  const [only, ...others] = how.issuers
+  const named = claims["iss"]
+  const issuer = typeof named === "string" ? named : others.length === 0 ? only : undefined
+  if (Option.isNone(actors) || issuer === undefined) return Option.none()
+  const details = claims["authorization_details"]
+  return Option.some({
+    issuer,
+    subject: textOf(claims, "sub"),
+    clientId: textOf(claims, "client_id"),
+    scope,
+    audience: Jwt.audiences(claims),
+    actor: Option.fromNullable(actors.value[0]),
+    confirmation: how.confirmation,
+    authorizationDetails: Array.isArray(details) ? details : [],
+    acr: textOf(claims, "acr"),
+    authTime: instantOf(claims, "auth_time"),
+    expiresAt: instantOf(claims, "exp"),
+    claims,
+    token: how.token
+  })
 }

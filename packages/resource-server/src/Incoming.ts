@@ -35,7 +35,7 @@ export interface Incoming {
  */
 export interface Received {
   /** The server's own object: an `IncomingMessage` of Node, a Web `Request`. */
-  readonly source: object
+  readonly source: unknown
   readonly headers: Headers.Headers
 }
 
@@ -90,11 +90,19 @@ export const fromWeb = (
   return {
     method: request.method,
     url: origin + target(request.url),
-    headers: Headers.fromInput(request.headers),
+    headers: headersOf(request),
     authorization: value === null ? [] : [value],
     certificate
   }
 }
+
+/**
+ * The headers of a Web request.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const headersOf = (request: Request): Headers.Headers => Headers.fromInput(request.headers)
 
 /** The path and query of a request target, in origin form or in absolute form (RFC 9112 section 3.2). */
 const target = (url: string): string => {

@@ -12,6 +12,9 @@ import * as Schema from "effect/Schema"
 
 const text = Schema.optionalWith(Schema.String, { exact: true })
 
+/** The scheme that the credential came by: its challenge carries the error. */
+const scheme = Schema.optionalWith(Schema.Literal("Bearer", "DPoP"), { exact: true })
+
 /**
  * There is no credential (then there is no `error`, RFC 6750 section 3.1), or
  * it is not accepted. Answered with 401.
@@ -26,12 +29,9 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("OAuthUnautho
       exact: true
     }),
     error_description: text,
-    /** The scheme that the credential came by: its challenge carries the error. */
-    scheme: Schema.optionalWith(Schema.Literal("Bearer", "DPoP"), { exact: true }),
+    scheme,
     /** What a token for this request needs, in words separated by spaces. */
-    scope: text,
-    /** `DPoP-Nonce` of the answer (RFC 9449 section 9). */
-    nonce: text
+    scope: text
   },
   HttpApiSchema.annotations({ status: 401, description: "No access token, or one that is not accepted" })
 ) {
@@ -50,7 +50,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("OAuthUnautho
  */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("OAuthInvalidRequest")(
   "InvalidRequest",
-  { error: Schema.Literal("invalid_request"), error_description: Schema.String },
+  { error: Schema.Literal("invalid_request"), error_description: Schema.String, scheme },
   HttpApiSchema.annotations({ status: 400, description: "A request whose credential is malformed" })
 ) {
   /** @since 0.1.0 */
@@ -68,7 +68,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("OAuthInv
  */
 export class InsufficientScope extends Schema.TaggedError<InsufficientScope>("OAuthInsufficientScope")(
   "InsufficientScope",
-  { error: Schema.Literal("insufficient_scope"), error_description: Schema.String, scope: text },
+  { error: Schema.Literal("insufficient_scope"), error_description: Schema.String, scheme, scope: text },
   HttpApiSchema.annotations({ status: 403, description: "The access token does not allow this" })
 ) {
   /** @since 0.1.0 */
@@ -95,6 +95,7 @@ export class InsufficientUserAuthentication extends Schema.TaggedError<Insuffici
     acr_values: text,
     /** How long ago the person may have logged in, in seconds. */
     max_age: Schema.optionalWith(Schema.NonNegativeInt, { exact: true }),
+    scheme,
     scope: text
   },
   HttpApiSchema.annotations({ status: 401, description: "The person has to log in anew or better" })

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
 import type { OAuthError } from "../protocol/OAuthError.js"
 
 /**
@@ -72,6 +73,18 @@ export const refreshes: Metric.Metric.Counter<number> = Metric.counter("oauth_re
 })
 
 /**
+ * Requests to a protected resource, tagged with `outcome`: `accepted`,
+ * `no_credential`, or the error code of the answer.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const resourceRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_resource_requests", {
+  description: "Requests to a protected resource",
+  incremental: true
+})
+
+/**
  * Counts what came of looking for new tokens.
  *
  * @since 0.1.0
@@ -111,19 +124,18 @@ const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
 export const measureTokenRequest =
   (grantType: string) =>
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) =>
-      Effect.onExit(effect, (exit) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.zipRight(
-            Metric.increment(
-              Metric.tagged(
-                Metric.tagged(tokenRequests, "grant_type", grantType),
-                "outcome",
-                told(exit)["oauth.outcome"] ?? "interrupted"
-              )
-            ),
-            Metric.update(tokenRequestDuration, now - started)
-          )
+    Effect.clockWith((clock) => {
+      const started = clock.unsafeCurrentTimeMillis()
+      return Effect.onExit(effect, (exit) =>
+        FiberRef.getWith(FiberRef.currentMetricLabels, (labels) =>
+          Effect.sync(() => {
+            tokenRequests.unsafeUpdate(1, [
+              MetricLabel.make("grant_type", grantType),
+              MetricLabel.make("outcome", told(exit)["oauth.outcome"] ?? "interrupted"),
+              ...labels
+            ])
+            tokenRequestDuration.unsafeUpdate(clock.unsafeCurrentTimeMillis() - started, labels)
+          })
         )
       )
-    )
+    })

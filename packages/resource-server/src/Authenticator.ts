@@ -1,0 +1,198 @@
+/**
+ * Who sends a request, and whether it may.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as BearerCredential from "effect-oauth/BearerCredential"
+import type { JwtError, KeyringError } from "effect-oauth/OAuthError"
+import { TokenVerifier } from "effect-oauth/TokenVerifier"
+import type { VerifiedToken } from "effect-oauth/TokenVerifier"
+import * as AccessToken from "./AccessToken.js"
+import type { ConstraintRefusal } from "./ConstraintRefusal.js"
+import type { Incoming } from "./Incoming.js"
+import * as Incomings from "./Incoming.js"
+import * as Answer from "./internal/answer.js"
+import { judge } from "./internal/judge.js"
+import * as Refused from "./internal/refused.js"
+import { count, tell } from "./internal/telling.js"
+import type { InsufficientScope, InsufficientUserAuthentication, Refusal } from "./Refusal.js"
+import type { Requirements } from "./Requirements.js"
+import { ResourceServer } from "./ResourceServer.js"
+import { SenderConstraint } from "./SenderConstraint.js"
+
+/**
+ * Judges requests. Everything else that protects is made of this.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Authenticator extends Context.Tag("effect-oauth/Authenticator")<
+  Authenticator,
+  Authenticator.Service
+>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace Authenticator {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * The principal of a request, if it keeps the requirements.
+     *
+     * Exactly one credential is accepted, in one Authorization header (RFC 6750
+     * section 2.1); a token in the query is refused, whatever else there is. It is
+     * verified by the `TokenVerifier`, its sender held to it by the
+     * `SenderConstraint`. Each request is counted (`oauth_resource_requests`), and
+     * the reason of a refusal is logged, without anything of the token.
+     */
+    readonly authenticate: (
+      incoming: Incoming,
+      requirements?: Requirements
+    ) => Effect.Effect<AccessToken.AccessToken.Principal, Refusal>
+    /** Holds a principal to requirements that only a handler knows. */
+    readonly authorize: (
+      principal: AccessToken.AccessToken.Principal,
+      requirements: Requirements
+    ) => Effect.Effect<void, InsufficientScope | InsufficientUserAuthentication>
+    /** The status and the headers of the answer to a refusal: `www-authenticate`, or `retry-after`. */
+    readonly answer: (refusal: Refusal) => Effect.Effect<Answered>
+    /** What an answer that is no refusal carries, for a principal that has proved a key: a new nonce, if any. */
+    readonly headers: (
+      principal: AccessToken.AccessToken.Principal
+    ) => Effect.Effect<Readonly<Record<string, string>>>
+    /** A request of an Effect server, under the origin of this resource. */
+    readonly receive: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Incoming>
+    /** A Web request, under the origin of this resource. */
+    readonly receiveWeb: (request: Request) => Effect.Effect<Incoming>
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Answered {
+    readonly status: 400 | 401 | 403 | 503
+    readonly headers: Readonly<Record<string, string>>
+  }
+}
+
+type Principal = AccessToken.AccessToken.Principal
+
+const nothing: Requirements = {}
+const noHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.succeed({})
+
+/** RFC 6750 section 2.3, which is not to be used: MCP and RFC 9700 section 4.3.2 forbid it. */
+const hasQueryToken = (url: string): boolean => /[?&]access_token=/.test(url)
+
+/**
+ * Makes an authenticator of the verifier and the sender constraint of the
+ * program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | TokenVerifier> = Effect.gen(
+  function* () {
+    const server = yield* ResourceServer
+    const verifier = yield* TokenVerifier
+    const constraint = yield* SenderConstraint
+    const certificateOf = yield* Incomings.ClientCertificate
+    const { schemes } = constraint
+
+    const refuse = (refused: Refused.Refused, method: string): Effect.Effect<never, Refusal> =>
+      Effect.zipRight(tell(server, refused, method), Effect.fail(refused.refusal))
+
+    const read = (incoming: Incoming, requirements: Requirements) => {
+      if (hasQueryToken(incoming.url)) return Refused.inQuery
+      const credential = BearerCredential.fromHeaders({ authorization: incoming.authorization }, { schemes })
+      switch (credential._tag) {
+        case "Token":
+          return credential
+        case "Malformed":
+          return Refused.malformed(credential.description)
+        default:
+          return Refused.noCredential(requirements, credential._tag)
+      }
+    }
+
+    const held = (principal: Principal, requirements: Requirements, method: string) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const shortfall = judge(principal, requirements, Math.floor(now / 1000))
+        return shortfall === undefined
+          ? Effect.succeed(principal)
+          : Effect.zipRight(tell(server, shortfall, method), Effect.fail(shortfall.refusal))
+      })
+
+    return {
+      authenticate: (incoming, requirements = nothing) =>
+        Effect.suspend(() => {
+          const { method } = incoming
+          const credential = read(incoming, requirements)
+          if (!("_tag" in credential)) return refuse(credential, method)
+          const { scheme, token } = credential
+
+          const admit = (
+            verified: VerifiedToken,
+            confirmation: Option.Option<AccessToken.AccessToken.Confirmation>
+          ) => {
+            const principal = AccessToken.fromVerified(verified, {
+              token,
+              confirmation,
+              issuers: server.issuers
+            })
+            return Option.isNone(principal)
+              ? refuse(Refused.unreadable(requirements, scheme), method)
+              : Effect.tap(held(principal.value, requirements, method), count("accepted"))
+          }
+
+          return Effect.matchEffect(verifier.verify(token), {
+            onFailure: (error: JwtError | KeyringError) =>
+              refuse(Refused.unverified(error, requirements, scheme), method),
+            onSuccess: (verified) =>
+              Effect.matchEffect(constraint.check({ incoming, scheme, token, claims: verified.claims }), {
+                onFailure: (error: ConstraintRefusal) =>
+                  refuse(Refused.unconfirmed(error, requirements, scheme), method),
+                onSuccess: (confirmation) => admit(verified, confirmation)
+              })
+          })
+        }),
+      authorize: (principal, requirements) => Effect.asVoid(held(principal, requirements, "")),
+      answer: (refusal) =>
+        Effect.map(constraint.headers, (own) => ({
+          status: Answer.statusOf(refusal),
+          headers: Answer.headersOf(server, constraint, refusal, own)
+        })),
+      headers: ({ confirmation }) =>
+        Option.exists(confirmation, ({ _tag }) => _tag === "DPoP") ? constraint.headers : noHeaders,
+      receive: (request) =>
+        Effect.map(certificateOf(request), (certificate) =>
+          Incomings.fromServerRequest(request, server.origin, certificate)
+        ),
+      receiveWeb: (request) =>
+        Effect.map(certificateOf({ source: request, headers: Incomings.headersOf(request) }), (certificate) =>
+          Incomings.fromWeb(request, server.origin, certificate)
+        )
+    }
+  }
+)
+
+/**
+ * The authenticator of the verifier and the sender constraint of the program.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Authenticator, never, ResourceServer | TokenVerifier> = Layer.effect(
+  Authenticator,
+  make
+)

@@ -1,0 +1,238 @@
+/**
+ * Protecting an `HttpApi`.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpApi from "@effect/platform/HttpApi"
+import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { KeyringService } from "effect-oauth/Keyring"
+import type { TokenVerifier } from "effect-oauth/TokenVerifier"
+import { AccessToken } from "./AccessToken.js"
+import * as Authenticator from "./Authenticator.js"
+import * as Endpoints from "./internal/endpoints.js"
+import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
+import { Refusal } from "./Refusal.js"
+import type { Requirements } from "./Requirements.js"
+import * as ResourceServer from "./ResourceServer.js"
+import type { ResourceServerError } from "./ResourceServerError.js"
+
+/**
+ * Lets in requests with a good access token, and gives it to the handlers as
+ * `AccessToken`.
+ *
+ * Put it on a group (`HttpApiGroup.middleware`) or an endpoint, and say with
+ * `Requires` what each needs. Prefer the group: `middlewareEndpoints` covers
+ * only the endpoints that were added before it. On the whole API
+ * (`HttpApi.middleware`) it judges requests before they are routed, and answers
+ * 404 itself for those of no endpoint.
+ *
+ * Do not use `HttpApiSecurity.bearer` with a middleware of your own instead: it
+ * takes the token of any scheme, and sends no challenge.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export class BearerAuth extends HttpApiMiddleware.Tag<BearerAuth>()("effect-oauth/BearerAuth", {
+  failure: Refusal,
+  provides: AccessToken,
+  // Of this comes the scheme in OpenAPI; the header is read anew.
+  security: { oauth2: HttpApiSecurity.bearer }
+}) {}
+
+/** Puts headers on the answer, if it is the one that they are for. */
+const onAnswer = (
+  headers: Readonly<Record<string, string>>,
+  status?: number | undefined
+): Effect.Effect<void> =>
+  Object.keys(headers).length === 0
+    ? Effect.void
+    : HttpApp.appendPreResponseHandler((_request, response) =>
+        Effect.succeed(
+          status === undefined || response.status === status
+            ? HttpServerResponse.setHeaders(response, headers)
+            : response
+        )
+      )
+
+const refuse = <E extends Refusal>(
+  authenticator: Authenticator.Authenticator.Service,
+  refusal: E
+): Effect.Effect<never, E> =>
+  Effect.flatMap(authenticator.answer(refusal), ({ headers, status }) =>
+    Effect.zipRight(onAnswer(headers, status), Effect.fail(refusal))
+  )
+
+/** An endpoint that is protected, and is none of the API that was given to the layer: never open. */
+const unknownEndpoint: Effect.Effect<never> = Effect.zipRight(
+  Effect.logError(
+    "BearerAuth protects an endpoint that is not in the API its layer was given, and refuses its requests"
+  ),
+  Effect.die(HttpServerResponse.empty({ status: 500 }))
+)
+
+const notFound: Effect.Effect<never> = Effect.die(HttpServerResponse.empty({ status: 404 }))
+
+/**
+ * Protects an API with the authenticator of the program. The API tells what its
+ * endpoints need: fails with a `ResourceServerError` if that cannot be meant, or
+ * if an endpoint is open that has requirements, or that is the only one of its
+ * group without protection and is not annotated as `Open`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>
+): Effect.Effect<Context.Tag.Service<typeof BearerAuth>, ResourceServerError, Authenticator.Authenticator> =>
+  Effect.gen(function* () {
+    const authenticator = yield* Authenticator.Authenticator
+    const endpoints = yield* Endpoints.make(api, BearerAuth)
+
+    const requirementsOf = (
+      context: Context.Context<never>,
+      request: HttpServerRequest.HttpServerRequest
+    ): Requirements | undefined => {
+      const before = endpoints.isWhole ? endpoints.ofRequest(request.method, request.url) : undefined
+      if (before !== undefined) return before
+      const routed = Context.getOption(context, HttpRouter.RouteContext)
+      return Option.isSome(routed) ? endpoints.ofRoute(routed.value.route) : undefined
+    }
+
+    const authenticate = (
+      request: HttpServerRequest.HttpServerRequest,
+      requirements: Requirements
+    ): Effect.Effect<AccessToken.Principal, Refusal> =>
+      Effect.matchEffect(
+        Effect.flatMap(authenticator.receive(request), (incoming) =>
+          authenticator.authenticate(incoming, requirements)
+        ),
+        {
+          onFailure: (refusal) => refuse(authenticator, refusal),
+          onSuccess: (principal) =>
+            Option.isNone(principal.confirmation)
+              ? Effect.succeed(principal)
+              : Effect.as(Effect.flatMap(authenticator.headers(principal), onAnswer), principal)
+        }
+      )
+
+    return {
+      oauth2: () =>
+        Effect.withFiberRuntime<AccessToken.Principal, Refusal, HttpServerRequest.HttpServerRequest>(
+          (fiber) => {
+            const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+            const requirements = requirementsOf(fiber.currentContext, request)
+            return requirements !== undefined
+              ? authenticate(request, requirements)
+              : endpoints.isWhole
+                ? Effect.zipRight(authenticate(request, {}), notFound)
+                : unknownEndpoint
+          }
+        )
+    }
+  })
+
+/**
+ * Holds the caller to requirements that depend on the request, from within a
+ * handler: the answer is the same as for those of an annotation.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const authorize = (
+  requirements: Requirements
+): Effect.Effect<
+  AccessToken.Principal,
+  InsufficientScope | InsufficientUserAuthentication,
+  AccessToken | Authenticator.Authenticator
+> =>
+  Effect.gen(function* () {
+    const authenticator = yield* Authenticator.Authenticator
+    const principal = yield* AccessToken
+    yield* Effect.catchAll(authenticator.authorize(principal, requirements), (refusal) =>
+      refuse(authenticator, refusal)
+    )
+    return principal
+  })
+
+/**
+ * Protects an API with the authenticator of the program.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAuthenticator = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>
+): Layer.Layer<BearerAuth, ResourceServerError, Authenticator.Authenticator> =>
+  Layer.effect(BearerAuth, make(api))
+
+/**
+ * Everything that `BearerAuth` gives: itself, and what handlers and guards
+ * beside the API may use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Provided = BearerAuth | Authenticator.Authenticator | ResourceServer.ResourceServer
+
+/**
+ * Protects an API by the keys that issuers publish: the line for the common
+ * case. Nothing is fetched before the first token comes.
+ *
+ * @example
+ * ```ts
+ * BearerAuth.layer(Api, { resource: "https://api.example/notes", issuer: "https://issuer.example" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  options: ResourceServer.RemoteOptions
+): Layer.Layer<Provided, ResourceServerError, HttpClient.HttpClient> =>
+  over(api, ResourceServer.layer(options))
+
+/**
+ * Protects an API by the keyring of the program.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerKeyring = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  options: ResourceServer.Options
+): Layer.Layer<Provided, ResourceServerError, KeyringService> =>
+  over(api, ResourceServer.layerKeyring(options))
+
+/**
+ * Protects an API by the `TokenVerifier` of the program, whatever tokens are
+ * made of.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerVerifier = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  options: ResourceServer.Identity & { readonly issuer: string | ReadonlyArray<string> }
+): Layer.Layer<Provided, ResourceServerError, TokenVerifier> =>
+  Layer.provideMerge(
+    layerAuthenticator(api),
+    Layer.provideMerge(Authenticator.layer, ResourceServer.layerVerifier(options))
+  )
+
+const over = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R, R2>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  server: Layer.Layer<ResourceServer.ResourceServer | TokenVerifier, ResourceServerError, R2>
+): Layer.Layer<Provided, ResourceServerError, R2> =>
+  Layer.provideMerge(layerAuthenticator(api), Layer.provideMerge(Authenticator.layer, server))
