@@ -15,6 +15,7 @@ import * as Telemetry from "../http/Telemetry.js"
 import type * as WellKnown from "../http/WellKnown.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
+import * as Issuer from "../protocol/Issuer.js"
 import type { TokenStoreError } from "../protocol/OAuthError.js"
 import type { ClientAuthentication } from "./ClientAuthentication.js"
 import * as ClientIdMetadata from "./ClientIdMetadata.js"
@@ -22,6 +23,7 @@ import * as Discovery from "./Discovery.js"
 import { list } from "./internal/list.js"
 import * as Refusal from "./internal/selectionRefusal.js"
 import * as OAuthClient from "./OAuthClient.js"
+import type { Quirks } from "./Quirks.js"
 import * as RegisteredClient from "./RegisteredClient.js"
 import * as Registration from "./Registration.js"
 import * as RegistrationStore from "./RegistrationStore.js"
@@ -106,6 +108,10 @@ export declare namespace ClientSelection {
     readonly registration?: Registering<R> | undefined
     /** Where else to look for the server's metadata, and where its endpoints may be. */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
+    /** The server's metadata, where it is known: then none is fetched. */
+    readonly metadata?: AuthorizationServerMetadata | undefined
+    /** How the server deviates, where it does. */
+    readonly quirks?: Quirks | undefined
   }
 
   /**
@@ -185,7 +191,8 @@ export const make: Effect.Effect<
         metadata: { ...registering.metadata, redirect_uris: wanted.length === 0 ? undefined : wanted },
         additional: registering.additional,
         softwareStatement: registering.softwareStatement,
-        initialAccessToken: registering.initialAccessToken
+        initialAccessToken: registering.initialAccessToken,
+        quirks: policy.quirks
       }
       // Once the server has registered the client, that is kept whoever has stopped waiting.
       const registered = yield* Effect.uninterruptible(
@@ -199,11 +206,10 @@ export const make: Effect.Effect<
       if (wanted.length > 0 && redirectUri.length === 0)
         return yield* Refusal.otherRedirectUris(policy.issuer)
       const client: OAuthClient.OAuthClient.Options<R> = {
-        issuer: policy.issuer,
+        ...serverOf(policy),
         clientId: registered.clientId,
         authentication: yield* RegisteredClient.authentication(registered, registering.authentication),
-        redirectUri,
-        discovery: policy.discovery
+        redirectUri
       }
       return { source, client, registration: Option.some(registered) } satisfies ClientSelection.Selected<R>
     })
@@ -213,32 +219,35 @@ export const make: Effect.Effect<
     select: <R = never>(policy: ClientSelection.Policy<R>) =>
       Effect.gen(function* () {
         const { metadataDocument: document, preRegistered = [], registration: registering } = policy
+        if (policy.metadata !== undefined)
+          yield* Issuer.check("ClientSelection.select", policy.issuer, policy.metadata.issuer)
         const own = preRegistered.find((client) => client.issuer === policy.issuer)
         if (own !== undefined) {
           return {
             source: "pre-registered",
             client: {
-              issuer: own.issuer,
+              ...serverOf(policy),
               clientId: own.clientId,
               authentication: own.authentication,
-              redirectUri: own.redirectUri ?? policy.redirectUri,
-              discovery: policy.discovery
+              redirectUri: own.redirectUri ?? policy.redirectUri
             },
             registration: Option.none()
           } satisfies ClientSelection.Selected<R>
         }
-        const server = discovery.server(policy.issuer, policy.discovery)
+        const server =
+          policy.metadata === undefined
+            ? discovery.server(policy.issuer, policy.discovery)
+            : Effect.succeed(policy.metadata)
         if (document !== undefined) {
           const metadata = yield* server
           if (ClientIdMetadata.isSupported(metadata)) {
             return {
               source: "metadata-document",
               client: {
-                issuer: policy.issuer,
+                ...serverOf(policy),
                 clientId: yield* ClientIdMetadata.clientId(metadata, document.url, document),
                 authentication: document.authentication,
-                redirectUri: policy.redirectUri,
-                discovery: policy.discovery
+                redirectUri: policy.redirectUri
               },
               registration: Option.none()
             } satisfies ClientSelection.Selected<R>
@@ -293,7 +302,7 @@ export const layerClient = <R = never>(
   policy: ClientSelection.Policy<R>,
   options?: Omit<
     OAuthClient.OAuthClient.Options,
-    "authentication" | "clientId" | "discovery" | "issuer" | "redirectUri"
+    "authentication" | "clientId" | "discovery" | "issuer" | "metadata" | "quirks" | "redirectUri"
   >
 ): Layer.Layer<OAuthClient.OAuthClient, ClientSelection.Error, ClientSelection | HttpClient.HttpClient | R> =>
   Layer.unwrapEffect(
@@ -301,6 +310,13 @@ export const layerClient = <R = never>(
       Effect.map(selection.select(policy), ({ client }) => OAuthClient.layer<R>({ ...options, ...client }))
     )
   )
+
+const serverOf = <R>({ discovery, issuer, metadata, quirks }: ClientSelection.Policy<R>) => ({
+  discovery,
+  issuer,
+  metadata,
+  quirks
+})
 
 const redirectUrisOf = <R>(policy: ClientSelection.Policy<R>): ReadonlyArray<string> =>
   policy.redirectUri === undefined

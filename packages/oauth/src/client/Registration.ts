@@ -22,6 +22,7 @@ import type { ClientMetadata } from "./ClientMetadata.js"
 import * as Rules from "./internal/clientMetadataRules.js"
 import * as FormRequest from "./internal/formRequest.js"
 import * as RegistrationResponse from "./internal/registrationResponse.js"
+import type { Quirks } from "./Quirks.js"
 import type { RegisteredClient } from "./RegisteredClient.js"
 
 /**
@@ -82,6 +83,8 @@ export declare namespace Registration {
     readonly server?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
     /** Where else to look for the metadata, and where its endpoints may be. */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
+    /** How the server deviates, where it does: `assumeSecretExpiresAt`. */
+    readonly quirks?: Quirks | undefined
   }
 
   /**
@@ -221,7 +224,12 @@ export const make: Effect.Effect<Registration.Service, never, HttpClient.HttpCli
             response,
             [201, 200],
             initialAccessToken === undefined ? [] : [initialAccessToken],
-            { operation, issuer, requested }
+            {
+              operation,
+              issuer,
+              requested,
+              assumeSecretExpiresAt: request.quirks?.switches.assumeSecretExpiresAt
+            }
           )
         }).pipe(Telemetry.flow("Registration.register", { issuer: Endpoint.show(request.issuer) })),
 

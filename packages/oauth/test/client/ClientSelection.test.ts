@@ -10,6 +10,7 @@ import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientSelection from "effect-oauth/ClientSelection"
 import * as EndpointPolicy from "effect-oauth/EndpointPolicy"
 import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as Quirks from "effect-oauth/Quirks"
 import * as RegistrationStore from "effect-oauth/RegistrationStore"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
@@ -81,6 +82,27 @@ describe("ClientSelection", () => {
       const selection = yield* ClientSelection.ClientSelection
       yield* selection.forget(unknown)
       assert.strictEqual((yield* select(unknown)).source, "registered")
+    }).pipe(Effect.provide(R.layer()))
+  )
+
+  it.effect("metadata and quirks of the policy hold for the registration and for the client", () =>
+    Effect.gen(function* () {
+      const known = {
+        issuer: H.issuer,
+        token_endpoint: `${H.issuer}/other/token`,
+        registration_endpoint: R.registrationEndpoint
+      }
+      const quirks = Quirks.make({ assumeSecretExpiresAt: 0 })
+      yield* Elsewhere.answers(201, R.registered({ client_secret_expires_at: undefined }))
+      const { client } = yield* select({ ...onlyRegistration, metadata: known, quirks })
+      assert.deepStrictEqual([client.metadata, client.quirks], [known, quirks])
+      assert.deepStrictEqual(
+        (yield* requests).map(({ url }) => url.href),
+        [R.registrationEndpoint]
+      )
+      const theirs = { ...known, issuer: `${H.issuer}/` }
+      for (const policy of [everything, unknown, onlyRegistration])
+        yield* H.fails(select({ ...policy, metadata: theirs }), "DiscoveryError", "issuer_mismatch")
     }).pipe(Effect.provide(R.layer()))
   )
 

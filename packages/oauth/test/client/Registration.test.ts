@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as RegisteredClient from "effect-oauth/RegisteredClient"
+import * as Quirks from "effect-oauth/Quirks"
 import * as Registration from "effect-oauth/Registration"
 import * as Wire from "effect-oauth/Wire"
 import { inspect } from "node:util"
@@ -167,6 +168,24 @@ describe("Registration.register", () => {
       const error = yield* H.fails(R.register(), "ProtocolViolation", reason)
       assert.strictEqual(error.member, member)
       assert.notInclude(inspect(error), "generated-secret")
+    }).pipe(Effect.provide(R.layer()))
+  )
+
+  it.effect("assumeSecretExpiresAt: a secret without its end is taken to end when the switch says", () =>
+    Effect.gen(function* () {
+      const ends = (assumeSecretExpiresAt: number, members: Readonly<Record<string, unknown>>) =>
+        Effect.gen(function* () {
+          yield* Elsewhere.answers(201, R.registered(members), {}, { times: 1 })
+          const quirks = Quirks.make({ assumeSecretExpiresAt })
+          return Option.getOrUndefined((yield* R.register({ quirks })).secretExpiresAt)
+        })
+      assert.isUndefined(yield* ends(0, { client_secret_expires_at: undefined }))
+      assert.strictEqual(yield* ends(60, { client_secret_expires_at: undefined }), 60_000)
+      assert.strictEqual(yield* ends(60, { client_secret_expires_at: 90 }), 90_000, "what it says counts")
+      assert.isUndefined(yield* ends(60, { client_secret: undefined, client_secret_expires_at: undefined }))
+      yield* Elsewhere.answers(201, R.registered({ client_secret_expires_at: "0" }))
+      const quirks = Quirks.make({ assumeSecretExpiresAt: 0 })
+      yield* H.fails(R.register({ quirks }), "ProtocolViolation", "type")
     }).pipe(Effect.provide(R.layer()))
   )
 

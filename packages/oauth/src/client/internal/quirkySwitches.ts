@@ -27,6 +27,8 @@ export interface Switches {
   readonly expiresInMayBeText?: boolean | undefined
   /** The lifetime in seconds of tokens whose response does not tell it: Salesforce, by the session settings of the org. */
   readonly assumeExpiresIn?: number | undefined
+  /** The `client_secret_expires_at` of a registration that has none, 0 for a secret that does not end: small MCP servers. */
+  readonly assumeSecretExpiresAt?: number | undefined
   /** Where in a token response the tokens are: `["authed_user"]` for the user tokens of Slack, `["body"]` for Withings. */
   readonly bodyPath?: ReadonlyArray<string> | undefined
   /** Members of any answer by another name, standard name first: Google's `{ verification_uri: "verification_url" }`. */

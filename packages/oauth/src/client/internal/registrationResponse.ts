@@ -14,12 +14,14 @@ export interface Context {
   readonly requested: Members
   /** What was known of the client before, where it is managed: an answer may leave its secrets out. */
   readonly before?: RegisteredClient | undefined
+  /** What a server is taken to mean that does not say when a secret ends; in seconds, as on the wire. */
+  readonly assumeSecretExpiresAt?: number | undefined
 }
 
 /** Checks the answer and makes a registration of it. No value of the answer appears in the error. */
 export const decode = (
   body: Members,
-  { before, issuer, operation, requested }: Context
+  { assumeSecretExpiresAt, before, issuer, operation, requested }: Context
 ): Effect.Effect<RegisteredClient, ProtocolViolation> =>
   Effect.gen(function* () {
     const refuse = (reason: ProtocolViolation["reason"], member: string, rule: string) =>
@@ -66,7 +68,9 @@ export const decode = (
     }
 
     const newSecret = yield* text("client_secret", "RFC 7591 section 3.2.1")
-    const newEnd = yield* instant("client_secret_expires_at")
+    const newEnd = Option.orElse(yield* instant("client_secret_expires_at"), () =>
+      Option.map(Option.fromNullable(assumeSecretExpiresAt), (seconds) => seconds * 1000)
+    )
     if (Option.isSome(newSecret) && Option.isNone(newEnd)) {
       return yield* refuse(
         "missing",
