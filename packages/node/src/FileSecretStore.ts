@@ -10,11 +10,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { TokenStoreError } from "effect-oauth/OAuthError"
 import * as SecretStore from "effect-oauth/SecretStore"
-import { createHash } from "node:crypto"
-import { homedir } from "node:os"
+import { entryName } from "./internal/entryName.js"
 import * as Lock from "./internal/fileLock.js"
+import { directoryOr } from "./internal/homeDirectory.js"
 import * as Directory from "./internal/privateDirectory.js"
-import { stateDirectory } from "./internal/stateDirectory.js"
 
 /**
  * Where the files are, and how long a process may take for a change.
@@ -123,7 +122,7 @@ export const make = (
     ): Effect.Effect<A, TokenStoreError> =>
       directory.claim.pipe(
         Effect.zipRight(
-          Lock.hold(directory, `${baseOf(name)}.lock`, { expiry, patience: 2 * expiry }, (held) =>
+          Lock.hold(directory, `${entryName(name)}.lock`, { expiry, patience: 2 * expiry }, (held) =>
             Effect.zipRight(held.tookOver ? directory.sweep(fileOf(name)) : Effect.void, use(held))
           )
         ),
@@ -170,24 +169,15 @@ export const make = (
     }
   })
 
-/** One for each name, also where file names have no case and few characters. */
-const baseOf = (name: string): string => createHash("sha256").update(JSON.stringify(name)).digest("hex")
-
-const fileOf = (name: string): string => `${baseOf(name)}.json`
+const fileOf = (name: string): string => `${entryName(name)}.json`
 
 const pathOf = ({ directory }: Options): Effect.Effect<string, TokenStoreError> =>
   Effect.flatMap(
-    Effect.option(
-      Effect.try(() => ({ platform: process.platform, environment: process.env, home: homedir() }))
-    ),
-    (machine) =>
-      Option.match(
-        Option.orElse(Option.fromNullable(directory), () => Option.flatMap(machine, stateDirectory)),
-        {
-          onNone: () => Effect.fail(problem("unavailable", "there is no home directory; name a directory")),
-          onSome: Effect.succeed
-        }
-      )
+    directoryOr(directory),
+    Option.match({
+      onNone: () => Effect.fail(problem("unavailable", "there is no home directory; name a directory")),
+      onSome: Effect.succeed
+    })
   )
 
 /**

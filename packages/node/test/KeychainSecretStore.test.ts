@@ -1,0 +1,216 @@
+/** Secrets in a keychain: one made for the tests, and what the system's says where there is none. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { TokenStoreError } from "effect-oauth/OAuthError"
+import * as SecretStore from "effect-oauth/SecretStore"
+import * as FileSecretStore from "effect-oauth-node/FileSecretStore"
+import * as KeychainSecretStore from "effect-oauth-node/KeychainSecretStore"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { secretStoreContract } from "../../oauth/test/session/support/secretStoreContract.js"
+import { filesOf, temporary } from "./support/directories.js"
+
+const canary = "canary-stored-secret-3fd91c"
+
+/** A keychain that takes its time, as one that asks another process does. */
+const fake = (
+  maxBytes: Option.Option<number> = Option.none()
+): { readonly entries: Map<string, string>; readonly keychain: KeychainSecretStore.Keychain } => {
+  const entries = new Map<string, string>()
+  const later = <A>(run: () => A) => new Promise<A>((resolve) => setImmediate(() => resolve(run())))
+  return {
+    entries,
+    keychain: {
+      get: (account) => later(() => entries.get(account)),
+      set: (account, text) => later(() => void entries.set(account, text)),
+      remove: (account) => later(() => void entries.delete(account)),
+      maxBytes
+    }
+  }
+}
+
+secretStoreContract("KeychainSecretStore", {
+  make: Effect.map(temporary, (parent) => {
+    const { entries, keychain } = fake()
+    const directory = join(parent, "locks")
+    return {
+      layer: Layer.effect(SecretStore.SecretStore, KeychainSecretStore.make(keychain, { directory })),
+      shown: Effect.sync(() => [...entries.keys(), ...filesOf(directory)]),
+      spoil: () =>
+        Effect.sync(() => {
+          for (const account of entries.keys()) entries.set(account, `${canary} {`)
+        })
+    }
+  }),
+  rounds: 2
+})
+
+const reasonOf = <A, R>(effect: Effect.Effect<A, TokenStoreError, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
+
+describe("KeychainSecretStore", () => {
+  it.scopedLive(
+    "programs that share the keychain take turns: of those who compare and set one is first",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporary, "locks")
+        const { keychain } = fake()
+        const stores = yield* Effect.replicateEffect(KeychainSecretStore.make(keychain, { directory }), 4)
+        for (let round = 0; round < 5; round++) {
+          const current = yield* stores[0]?.get("name") ?? Effect.succeedNone
+          const expected = Option.map(current, ({ generation }) => generation)
+          const all = yield* Effect.forEach(stores, (store) => store.compareAndSet("name", expected, "t"), {
+            concurrency: "unbounded"
+          })
+          assert.strictEqual(all.filter(Option.isSome).length, 1)
+        }
+        assert.deepStrictEqual(filesOf(directory), [])
+      })
+  )
+
+  it.scoped("wincred.h: a text longer than the keychain allows is refused, and nothing changed", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporary, "locks")
+      const store = yield* KeychainSecretStore.make(fake(Option.some(2560)).keychain, { directory })
+      yield* store.put("name", "before")
+      assert.strictEqual(yield* reasonOf(store.put("name", "ü".repeat(1280))), "forbidden")
+      assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "before")
+    })
+  )
+
+  it.scopedLive(
+    "a keychain that refuses or does not answer is unavailable, and what it says is not shown",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporary, "locks")
+        const saying = (answer: () => Promise<never>): KeychainSecretStore.Keychain => ({
+          get: answer,
+          set: answer,
+          remove: answer,
+          maxBytes: Option.none()
+        })
+        for (const answer of [
+          () => Promise.reject(new Error(canary)),
+          () => new Promise<never>(() => undefined)
+        ]) {
+          const store = yield* KeychainSecretStore.make(saying(answer), { directory, deadline: "50 millis" })
+          for (const operation of [store.get("n"), store.put("n", canary), store.delete("n")]) {
+            const error = yield* Effect.flip(operation)
+            assert.strictEqual(error.reason, "unavailable")
+            assert.notInclude(inspect(error, { depth: null, showHidden: true }), canary)
+          }
+        }
+        assert.deepStrictEqual(filesOf(directory), [])
+      })
+  )
+
+  it.scopedLive("who is interrupted in its turn has written before another writes", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporary, "locks")
+      const { entries, keychain } = fake()
+      const slow: KeychainSecretStore.Keychain = {
+        ...keychain,
+        set: async (account, text) => {
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          entries.set(account, text)
+        }
+      }
+      const store = yield* KeychainSecretStore.make(slow, { directory })
+      const first = yield* Effect.fork(store.put("name", "first"))
+      yield* Effect.sleep("50 millis")
+      yield* Fiber.interrupt(first)
+      yield* store.put("name", "second")
+      yield* Effect.sleep("150 millis")
+      assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "second")
+    })
+  )
+})
+
+describe.skipIf(process.platform !== "linux")("the keychain of a machine that has none", () => {
+  const noService = Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = process.env["DBUS_SESSION_BUS_ADDRESS"]
+      process.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nowhere"
+      return before
+    }),
+    (before) =>
+      Effect.sync(() => {
+        if (before === undefined) delete process.env["DBUS_SESSION_BUS_ADDRESS"]
+        else process.env["DBUS_SESSION_BUS_ADDRESS"] = before
+      })
+  )
+
+  it.scopedLive("is unavailable: never the keyring of the kernel in its place", () =>
+    Effect.gen(function* () {
+      yield* noService
+      const directory = join(yield* temporary, "locks")
+      assert.strictEqual(
+        yield* reasonOf(KeychainSecretStore.open({ directory, deadline: "10 seconds" })),
+        "unavailable"
+      )
+    })
+  )
+
+  it.scopedLive("the fallback is used that the program named, and said so", () =>
+    Effect.gen(function* () {
+      yield* noService
+      const parent = yield* temporary
+      const files = FileSecretStore.layer({ directory: join(parent, "files") })
+      yield* Effect.gen(function* () {
+        const inUse = yield* KeychainSecretStore.StorageInUse
+        assert.strictEqual(inUse.storage, "fallback")
+        if (inUse.storage === "fallback") {
+          assert.strictEqual(inUse.name, "files")
+          assert.strictEqual(inUse.problem.reason, "unavailable")
+        }
+        yield* (yield* SecretStore.SecretStore).put("name", canary)
+      }).pipe(
+        Effect.provide(
+          KeychainSecretStore.layerOrElse(
+            { name: "files", layer: files },
+            { directory: join(parent, "locks") }
+          )
+        )
+      )
+      assert.strictEqual(filesOf(join(parent, "files")).length, 1)
+    })
+  )
+})
+
+describe("KeychainSecretStore.orElse", () => {
+  it.scoped("the keychain is used where there is one", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporary, "locks")
+      const { entries, keychain } = fake()
+      const other = Layer.fail("the fallback was built" as const)
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* KeychainSecretStore.StorageInUse).storage, "keychain")
+        yield* (yield* SecretStore.SecretStore).put("name", canary)
+      }).pipe(
+        Effect.provide(
+          KeychainSecretStore.orElse(KeychainSecretStore.make(keychain, { directory }), {
+            name: "none",
+            layer: other
+          })
+        )
+      )
+      assert.strictEqual(entries.size, 1)
+    })
+  )
+
+  it.scoped("what is forbidden is told, and not gone around", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporary, "locks")
+      fs.mkdirSync(directory, { mode: 0o755 })
+      const layer = KeychainSecretStore.orElse(KeychainSecretStore.make(fake().keychain, { directory }), {
+        name: "memory",
+        layer: SecretStore.layerMemory
+      })
+      assert.strictEqual(yield* reasonOf(Effect.scoped(Layer.build(layer))), "forbidden")
+    })
+  )
+})
