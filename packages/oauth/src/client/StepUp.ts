@@ -10,9 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Telemetry from "../http/Telemetry.js"
-import * as Challenge from "../protocol/Challenge.js"
 import { AuthorizationError, DiscoveryError } from "../protocol/OAuthError.js"
 import * as Scope from "../protocol/Scope.js"
+import * as StepUpChallenge from "../protocol/StepUpChallenge.js"
 import * as Authorization from "./Authorization.js"
 import * as OAuthClient from "./OAuthClient.js"
 
@@ -32,17 +32,10 @@ export class StepUp extends Context.Tag("effect-oauth/StepUp")<StepUp, StepUp.Se
  */
 export declare namespace StepUp {
   /**
-   * How the person has logged in: the claims of the ID token, or of an access
-   * token that tells them (RFC 9068 section 2.2.1).
-   *
    * @since 0.1.0
    * @category models
    */
-  export interface Login {
-    readonly acr?: string | undefined
-    /** In seconds since the epoch. */
-    readonly auth_time?: number | undefined
-  }
+  export type Login = StepUpChallenge.Login
 
   /**
    * @since 0.1.0
@@ -98,14 +91,15 @@ export const make: Effect.Effect<
   return {
     begin: ({ challenge, granted, login = {}, ...request }) =>
       Effect.gen(function* () {
-        const wanted = read(challenge)
+        const wanted = StepUpChallenge.wanted(StepUpChallenge.challenges(challenge))
         if (Option.isNone(wanted)) return yield* noChallenge()
         const { acrValues, maxAge, scope: required } = wanted.value
         if (acrValues.length === 0 && maxAge === undefined) {
           return yield* authorization.stepUp({ ...request, granted, required })
         }
         const now = (yield* Clock.currentTimeMillis) / 1000
-        if (Scope.includes(granted, required) && isMet(wanted.value, login, now)) return yield* loop()
+        if (Scope.includes(granted, required) && StepUpChallenge.isMet(wanted.value, login, now))
+          return yield* loop()
 
         const { scopes_supported: known } = yield* client.metadata
         const openid = known?.includes("openid") === false ? [] : ["openid"]
@@ -133,47 +127,11 @@ export const layer: Layer.Layer<StepUp, never, Authorization.Authorization | OAu
 
 const operation = "StepUp.begin"
 
-interface Wanted {
-  readonly scope: ReadonlyArray<string>
-  readonly acrValues: ReadonlyArray<string>
-  /** In seconds. */
-  readonly maxAge: number | undefined
-}
-
-/** What the challenges want; none where they do not say. */
-const read = (header: string): Option.Option<Wanted> => {
-  const told = Challenge.parse(header).filter(({ scheme }) => /^(?:bearer|dpop)$/i.test(scheme))
-  const values = (error: string, parameter: string): ReadonlyArray<string> =>
-    told.flatMap(({ parameters }) =>
-      parameters.get("error") === error ? Option.toArray(Option.fromNullable(parameters.get(parameter))) : []
-    )
-  // RFC 9470 section 3: a challenge for another login may name the scope of the resource as well.
-  const scope = Scope.make(
-    [...values(moreScope, "scope"), ...values(anotherLogin, "scope")].flatMap((text) => Scope.parse(text))
-  )
-  const acrValues = values(anotherLogin, "acr_values")
-    .flatMap((text) => text.split(" "))
-    .filter((value) => /^[\x21\x23-\x5B\x5D-\x7E]+$/.test(value))
-  const ages = values(anotherLogin, "max_age").filter((text) => /^\d{1,9}$/.test(text))
-  const maxAge = ages.length === 0 ? undefined : Math.min(...ages.map(Number))
-  return values(moreScope, "scope").length > 0 || acrValues.length > 0 || maxAge !== undefined
-    ? Option.some({ scope, acrValues: [...new Set(acrValues)], maxAge })
-    : Option.none()
-}
-
-const moreScope = "insufficient_scope"
-const anotherLogin = "insufficient_user_authentication"
-
-/** Whether the person has logged in as is wanted. What is not known is not. */
-const isMet = ({ acrValues, maxAge }: Wanted, login: StepUp.Login, now: number): boolean =>
-  (acrValues.length === 0 || (login.acr !== undefined && acrValues.includes(login.acr))) &&
-  (maxAge === undefined || (login.auth_time !== undefined && now - login.auth_time <= maxAge))
-
 const noChallenge = (): DiscoveryError =>
   new DiscoveryError({
     operation,
     reason: "no_challenge",
-    expected: `${moreScope} with scope, or ${anotherLogin} with acr_values or max_age`,
+    expected: "insufficient_scope with scope, or insufficient_user_authentication with acr_values or max_age",
     message: `${operation}: the challenge of the resource does not say what it wants, and asking the person again would change nothing.`
   })
 

@@ -19,3 +19,4 @@ export {
 } from "./internal/exchangeErrors.js"
 export { JwtError } from "./internal/jwtError.js"
 export { LoginError, ReauthorizationRequired, TokenStoreError } from "./internal/sessionErrors.js"
+export { StepUpRequired } from "./internal/stepUpRequired.js"

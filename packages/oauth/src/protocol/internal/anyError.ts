@@ -10,6 +10,7 @@ import {
 } from "./exchangeErrors.js"
 import { JwtError } from "./jwtError.js"
 import { LoginError, ReauthorizationRequired, TokenStoreError } from "./sessionErrors.js"
+import { StepUpRequired } from "./stepUpRequired.js"
 
 /**
  * Any failure of the toolkit, as a type.
@@ -28,6 +29,7 @@ export type OAuthError =
   | LoginError
   | TokenStoreError
   | ReauthorizationRequired
+  | StepUpRequired
 
 /**
  * Any failure of the toolkit, as a schema: to send one to another process.
@@ -46,7 +48,8 @@ export const OAuthError: Schema.Union<
     typeof JwtError,
     typeof LoginError,
     typeof TokenStoreError,
-    typeof ReauthorizationRequired
+    typeof ReauthorizationRequired,
+    typeof StepUpRequired
   ]
 > = Schema.Union(
   TransportError,
@@ -58,5 +61,6 @@ export const OAuthError: Schema.Union<
   JwtError,
   LoginError,
   TokenStoreError,
-  ReauthorizationRequired
+  ReauthorizationRequired,
+  StepUpRequired
 )
