@@ -14,7 +14,7 @@ const pem = `-----BEGIN CERTIFICATE-----\n${der.toString("base64").replace(/(.{6
 
 const proxy = { name: "proxy" }
 const client = { name: "client" }
-const isProxy = ({ source }: { readonly source: object }) => source === proxy
+const isProxy = ({ source }: { readonly source: unknown }) => source === proxy
 
 const read = (
   headers: Record<string, string>,

@@ -6,8 +6,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import { JwtError } from "../protocol/OAuthError.js"
+import type { KeyringError } from "../protocol/OAuthError.js"
 import type { JwtClaims } from "./Jwt.js"
 import * as Jwt from "./Jwt.js"
 import type { JwtProfile } from "./JwtProfile.js"
@@ -95,3 +97,49 @@ export const layerJwt = (
   profile: JwtProfile<JwtClaims>,
   options?: JwtVerifier.Options
 ): Layer.Layer<TokenVerifier, never, KeyringService> => Layer.effect(TokenVerifier, makeJwt(profile, options))
+
+/**
+ * Which verifier is for which token.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Choice {
+  /** By `iss` of tokens that are JWTs, byte for byte. Each verifier must refuse the tokens of other issuers. */
+  readonly issuers: Readonly<Record<string, TokenVerifier.Service>>
+  /** For what is no JWT, as opaque tokens are. They are refused unless given. */
+  readonly opaque?: TokenVerifier.Service | undefined
+}
+
+/**
+ * Puts several verifiers behind one: by the issuer that a JWT names, and by
+ * whether a token is a JWT at all.
+ *
+ * What a token says of itself is not believed, it only chooses who judges it:
+ * profiles and `IntrospectionVerifier` compare the issuer again, so a token
+ * cannot choose a verifier that does not refuse it. A JWT of an issuer that has
+ * none is refused, also where there is one for opaque tokens, and nobody is
+ * asked.
+ *
+ * @since 0.1.0
+ * @category combining
+ */
+export const byIssuer = ({ issuers, opaque }: Choice): TokenVerifier.Service => {
+  const known = new Map(Object.entries(issuers))
+  return {
+    verify: (token) => {
+      const decoded = Jwt.decodeUnverified(token)
+      if (Option.isNone(decoded)) {
+        return opaque?.verify(token) ?? refuse("malformed", "only JWTs are accepted, and this is none")
+      }
+      const { iss } = decoded.value.claims
+      return (
+        (typeof iss === "string" ? known.get(iss) : undefined)?.verify(token) ??
+        refuse("issuer", "the token is of no issuer that is accepted")
+      )
+    }
+  }
+}
+
+const refuse = (reason: JwtError["reason"], why: string): Effect.Effect<never, JwtError> =>
+  new JwtError({ operation: "TokenVerifier.byIssuer", reason, message: `TokenVerifier.byIssuer: ${why}.` })
