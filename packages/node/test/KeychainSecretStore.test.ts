@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type { TokenStoreError } from "effect-oauth/OAuthError"
 import * as SecretStore from "effect-oauth/SecretStore"
@@ -160,6 +161,8 @@ describe.skipIf(process.platform !== "linux")("the keychain of a machine that ha
       yield* noService
       const parent = yield* temporary
       const files = FileSecretStore.layer({ directory: join(parent, "files") })
+      const said: Array<string> = []
+      const logger = Logger.make(({ message }) => void said.push(String(message)))
       yield* Effect.gen(function* () {
         const inUse = yield* KeychainSecretStore.StorageInUse
         assert.strictEqual(inUse.storage, "fallback")
@@ -173,9 +176,10 @@ describe.skipIf(process.platform !== "linux")("the keychain of a machine that ha
           KeychainSecretStore.layerOrElse(
             { name: "files", layer: files },
             { directory: join(parent, "locks") }
-          )
+          ).pipe(Layer.provide(Logger.replace(Logger.defaultLogger, logger)))
         )
       )
+      assert.match(said.join("\n"), /fallback: files/)
       assert.strictEqual(filesOf(join(parent, "files")).length, 1)
     })
   )

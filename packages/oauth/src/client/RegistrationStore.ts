@@ -63,14 +63,15 @@ export declare namespace RegistrationStore {
 }
 
 /**
- * A storage of texts by name, as the stores below need it.
+ * A storage of texts by name, as the stores below need it. A `TokenStoreError` of
+ * its own is passed on, any other failure is `unavailable`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Backend {
   readonly get: (name: string) => Effect.Effect<Option.Option<string>, unknown>
-  readonly set: (name: string, text: string) => Effect.Effect<void, unknown>
+  readonly set: (name: string, text: string) => Effect.Effect<unknown, unknown>
   readonly remove: (name: string) => Effect.Effect<void, unknown>
 }
 
@@ -88,7 +89,7 @@ export const make = (backend: Backend): RegistrationStore.Service => ({
     Effect.gen(function* () {
       const operation = "RegistrationStore.get"
       const id = canonical(key)
-      const text = yield* Effect.mapError(backend.get(yield* nameOf(id)), () => unavailable(operation, key))
+      const text = yield* Effect.mapError(backend.get(yield* nameOf(id)), failed(operation, key))
       if (Option.isNone(text)) return Option.none()
       const entry = yield* Effect.mapError(decode(text.value), () => corrupt(operation, key))
       return entry.key === id && entry.client.issuer === key.issuer
@@ -103,11 +104,11 @@ export const make = (backend: Backend): RegistrationStore.Service => ({
       const text = yield* Effect.mapError(encode({ version: 1, key: id, client }), () =>
         corrupt(operation, key)
       )
-      yield* Effect.mapError(backend.set(yield* nameOf(id), text), () => unavailable(operation, key))
+      yield* Effect.mapError(backend.set(yield* nameOf(id), text), failed(operation, key))
     }),
   delete: (key) =>
     Effect.flatMap(nameOf(canonical(key)), (name) =>
-      Effect.mapError(backend.remove(name), () => unavailable("RegistrationStore.delete", key))
+      Effect.mapError(backend.remove(name), failed("RegistrationStore.delete", key))
     )
 })
 
@@ -164,6 +165,11 @@ const nameOf = (id: string): Effect.Effect<string> =>
     Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(id))),
     (digest) => `effect-oauth.registration.${Text.base64Url(new Uint8Array(digest))}`
   )
+
+const failed =
+  (operation: string, key: RegistrationStore.Key) =>
+  (error: unknown): TokenStoreError =>
+    error instanceof TokenStoreError ? error : unavailable(operation, key)
 
 const unavailable = (operation: string, key: RegistrationStore.Key): TokenStoreError =>
   new TokenStoreError({
