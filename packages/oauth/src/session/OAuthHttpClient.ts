@@ -12,16 +12,13 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Discovery from "../client/Discovery.js"
 import type { Dpop } from "../client/Dpop.js"
-import type { TokenEndpoint } from "../client/TokenEndpoint.js"
 import { HttpLimits } from "../http/HttpLimits.js"
 import type {
   DiscoveryError,
   JwtError,
   KeyringError,
   ProtocolViolation,
-  ReauthorizationRequired,
   StepUpRequired,
-  TokenStoreError,
   TransportError
 } from "../protocol/OAuthError.js"
 import type { ProtectedResourceMetadata } from "../protocol/ProtectedResourceMetadata.js"
@@ -31,6 +28,7 @@ import * as Carry from "./internal/carry.js"
 import * as Exchange from "./internal/exchange.js"
 import * as Places from "./internal/places.js"
 import * as StepUps from "./internal/stepUps.js"
+import { TokenManager } from "./TokenManager.js"
 
 export { causeOf, toHttpClient } from "./internal/plainFailures.js"
 
@@ -54,16 +52,8 @@ export declare namespace OAuthHttpClient {
    * @since 0.1.0
    * @category models
    */
-  export interface Service extends Client<Failure<TokensError> | StepUpRequired> {}
+  export interface Service extends Client<Failure<TokenManager.GetError> | StepUpRequired> {}
 }
-
-/**
- * How a `TokenManager` may fail to have a token.
- *
- * @since 0.1.0
- * @category errors
- */
-export type TokensError = TokenEndpoint.RequestError | ReauthorizationRequired | TokenStoreError
 
 /**
  * Where tokens come from: a `TokenManager`, or anything that can do this much.
@@ -215,22 +205,17 @@ export function transform<E>({
 }
 
 /**
- * The client of a program, over the tokens of its `TokenManager` (or of an
- * effect that gives anything of that kind):
- *
- * ```ts
- * OAuthHttpClient.layer({ tokens: TokenManager.TokenManager, resources: ["https://api.example"] })
- * ```
+ * The client of a program, with the tokens of its `TokenManager`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = <E extends TokensError, E1, R>(
-  options: Omit<Options<E>, "tokens"> & { readonly tokens: Effect.Effect<Tokens<E>, E1, R> }
-): Layer.Layer<OAuthHttpClient, DiscoveryError | E1, HttpClient.HttpClient | R> =>
+export const layer = (
+  options: Omit<Options<never>, "tokens">
+): Layer.Layer<OAuthHttpClient, DiscoveryError, HttpClient.HttpClient | TokenManager> =>
   Layer.effect(
     OAuthHttpClient,
-    Effect.flatMap(options.tokens, (tokens) => make({ ...options, tokens }))
+    Effect.flatMap(TokenManager, (tokens) => make({ ...options, tokens }))
   )
 
 /**
