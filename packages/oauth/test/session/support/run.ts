@@ -55,7 +55,10 @@ export const another = (
 ) => manage(secrets, { source: server.source, ...options })
 
 /** Lets what does not wait for time go on: hashes and the like take turns of the event loop. */
-export const settle = TestServices.provideLive(Effect.sleep("3 millis"))
+export const settle = TestServices.provideLive(Effect.sleep("15 millis"))
+
+/** The same between two of many steps, where the next one waits as well. */
+const brief = TestServices.provideLive(Effect.sleep("3 millis"))
 
 /** What becomes of an effect while time passes, and how long it took by the clock of the test. */
 export const timed = <A, E, R>(
@@ -69,7 +72,7 @@ export const timed = <A, E, R>(
     while (Option.isNone(yield* Fiber.poll(fiber))) {
       yield* TestClock.adjust(step)
       passed += Duration.toMillis(step)
-      yield* settle
+      yield* brief
     }
     return [yield* Fiber.join(fiber), passed] as const
   })
@@ -84,8 +87,9 @@ export const pass = (total: Duration.DurationInput, step: Duration.DurationInput
   Effect.gen(function* () {
     for (let left = Duration.toMillis(total); left > 0; left -= Duration.toMillis(step)) {
       yield* TestClock.adjust(Math.min(left, Duration.toMillis(step)))
-      yield* settle
+      yield* brief
     }
+    yield* settle
   })
 
 /** What a manager says from now on. */

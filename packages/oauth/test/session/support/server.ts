@@ -39,8 +39,9 @@ export interface Server {
   readonly anew: TokenSource
 }
 
-export const make = (lifetime = 3600): Server => {
-  const families = new Map<string, { readonly family: number; used: boolean }>()
+/** With `grace` a spent refresh token is good until the one that came for it has been used. */
+export const make = (lifetime = 3600, grace = false): Server => {
+  const families = new Map<string, { readonly family: number; used: boolean; successor: string }>()
   const ended = new Set<number>()
   const script: Array<Answer> = []
   let count = 0
@@ -53,7 +54,7 @@ export const make = (lifetime = 3600): Server => {
     Effect.map(Clock.currentTimeMillis, (now) => {
       count += 1
       const refreshToken = `canary-refresh-${count}`
-      families.set(refreshToken, { family, used: false })
+      families.set(refreshToken, { family, used: false, successor: "" })
       return {
         issuer,
         accessToken: Redacted.make(`canary-access-${count}`),
@@ -73,13 +74,15 @@ export const make = (lifetime = 3600): Server => {
       const given = Option.flatMap(current, ({ refreshToken }) => refreshToken)
       const record = Option.isSome(given) ? families.get(Redacted.value(given.value)) : undefined
       if (record === undefined || ended.has(record.family)) return Effect.fail(invalidGrant())
-      if (record.used) {
+      if (record.used && !(grace && families.get(record.successor)?.used === false)) {
         reuses += 1
         ended.add(record.family)
         return Effect.fail(invalidGrant())
       }
       record.used = true
-      return issue(record.family)
+      return Effect.tap(issue(record.family), (tokens) => {
+        record.successor = Option.getOrThrow(Option.map(tokens.refreshToken, Redacted.value))
+      })
     })
 
   const through = (acting: Effect.Effect<TokenSet, SourceError>): Effect.Effect<TokenSet, SourceError> =>
