@@ -24,6 +24,7 @@ import * as Endpoints from "./internal/endpoints.js"
 import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
+import { combine } from "./Requirements.js"
 import * as ResourceServer from "./ResourceServer.js"
 import type { ResourceServerError } from "./ResourceServerError.js"
 
@@ -103,10 +104,12 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       context: Context.Context<never>,
       request: HttpServerRequest.HttpServerRequest
     ): Requirements | undefined => {
-      const before = endpoints.isWhole ? endpoints.ofRequest(request.method, request.url) : undefined
-      if (before !== undefined) return before
       const routed = Context.getOption(context, HttpRouter.RouteContext)
-      return Option.isSome(routed) ? endpoints.ofRoute(routed.value.route) : undefined
+      const ofRoute = Option.isSome(routed) ? endpoints.ofRoute(routed.value.route) : undefined
+      const ofRequest = endpoints.ofRequest(request.method, request.url)
+      return ofRoute === undefined || ofRequest === undefined || ofRoute === ofRequest
+        ? (ofRoute ?? ofRequest)
+        : combine(ofRoute, ofRequest)
     }
 
     const authenticate = (

@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AccessToken } from "./AccessToken.js"
 
@@ -59,7 +60,8 @@ export class Requires extends Context.Tag("effect-oauth/Requires")<Requires, Req
 export class Open extends Context.Tag("effect-oauth/Open")<Open, true>() {}
 
 /**
- * At least one of the authorization details fits the schema.
+ * At least one of the authorization details decodes by the schema, which must
+ * do so at once.
  *
  * @since 0.1.0
  * @category constructors
@@ -67,8 +69,8 @@ export class Open extends Context.Tag("effect-oauth/Open")<Open, true>() {}
 export const someDetail = <A, I>(
   schema: Schema.Schema<A, I>
 ): ((details: ReadonlyArray<unknown>) => boolean) => {
-  const fits = Schema.is(Schema.encodedSchema(schema))
-  return (details) => details.some((detail) => fits(detail))
+  const decode = Schema.decodeUnknownOption(schema)
+  return (details) => details.some((detail) => Option.isSome(decode(detail)))
 }
 
 const both = <A>(

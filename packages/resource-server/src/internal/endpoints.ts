@@ -3,9 +3,10 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import type * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import { FindMyWay } from "@effect/platform/HttpLayerRouter"
-import type * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Scope from "effect-oauth/Scope"
 import type { Requirements } from "../Requirements.js"
@@ -131,20 +132,37 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       const other = table.get(key)
       table.set(key, other === undefined ? requirements : combine(other, requirements))
     }
-    const router = FindMyWay.make<Requirements>({})
-    for (const { method, path } of endpoints) {
-      const requirements = table.get(keyOf(method, path))
-      if (requirements !== undefined && isMethod(method) && isPath(path))
-        router.on(method, path, requirements)
-    }
-    return Effect.succeed({
-      isWhole: [...api.middlewares].some(({ key }) => key === guard.key),
+    const isWhole = [...api.middlewares].some(({ key }) => key === guard.key)
+    return Effect.map(isWhole ? matcher(endpoints, table) : Effect.succeed(nowhere), (ofRequest) => ({
       ofRoute: (route) => table.get(keyOf(route.method, ownPath(route))),
-      ofRequest: (method, url) =>
-        isMethod(method)
-          ? (router.find(method, url) ?? (method === "HEAD" ? router.find("GET", url) : undefined))?.handler
-          : undefined
-    })
+      ofRequest,
+      isWhole
+    }))
+  })
+
+type OfRequest = Endpoints["ofRequest"]
+
+const nowhere: OfRequest = () => undefined
+
+/** Finds endpoints as the router of the API does, which is set up alike. */
+const matcher = (
+  endpoints: ReadonlyArray<Endpoint>,
+  table: ReadonlyMap<string, Requirements>
+): Effect.Effect<OfRequest> =>
+  Effect.map(FiberRef.get(HttpRouter.currentRouterConfig), (config) => {
+    const router = FindMyWay.make<Requirements>(config)
+    const added = new Set<string>()
+    for (const { method, path } of endpoints) {
+      const key = keyOf(method, path)
+      const requirements = table.get(key)
+      if (requirements === undefined || added.has(key) || !isMethod(method) || !isPath(path)) continue
+      router.on(method, path, requirements)
+      added.add(key)
+    }
+    return (method, url) =>
+      isMethod(method)
+        ? (router.find(method, url) ?? (method === "HEAD" ? router.find("GET", url) : undefined))?.handler
+        : undefined
   })
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] as const

@@ -19,8 +19,10 @@ const schemeOf = (principal: AccessToken.Principal): "Bearer" | "DPoP" =>
   Option.exists(principal.confirmation, ({ _tag }) => _tag === "DPoP") ? "DPoP" : "Bearer"
 
 /** `scope` of a challenge, if there is any to name. */
-export const scopeOf = ({ scope }: Requirements): { readonly scope?: string } =>
-  scope === undefined || scope.length === 0 ? {} : { scope: Scope.format(scope) }
+export const scopeOf = (requirements: Requirements): { readonly scope?: string } => {
+  const scope = Scope.format(requirements.scope ?? [])
+  return scope === "" ? {} : { scope }
+}
 
 const isRecent = (authTime: number, maxAge: Duration.DurationInput, now: number): boolean =>
   authTime <= now + leeway && now - authTime <= Duration.toSeconds(maxAge) + leeway

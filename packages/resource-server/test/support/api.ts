@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 
 export const issuer = "https://issuer.test"
 export const resource = "https://api.test"
@@ -78,22 +79,24 @@ export const groups = Layer.mergeAll(notes, admin, health)
 export const live = <E, R>(protection: Layer.Layer<BearerAuth.Provided, E, R>) =>
   HttpApiBuilder.api(Api).pipe(Layer.provide(groups), Layer.provide(protection))
 
-/** Sends requests to an app, with the services of the test: its clock, loggers and tracer. */
-export const sender = <E, R>(app: HttpApp.Default<E, R>) =>
-  Effect.map(Effect.runtime<R>(), (runtime) => {
+/** Sends requests to an app, on the clock of the test, with its loggers and tracer. */
+export const sender = <E>(app: HttpApp.Default<E, Scope.Scope>) =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
     const handler = HttpApp.toWebHandlerRuntime(runtime)(app)
     return (request: Request): Effect.Effect<Response> => Effect.promise(() => handler(request))
   })
 
-export const serve = <E, R>(api: Layer.Layer<HttpApi.Api, E, R>) =>
+/** The app of an API. */
+export const appOf = <E, R>(api: Layer.Layer<HttpApi.Api, E, R>) =>
   Effect.gen(function* () {
     const layers = Layer.mergeAll(HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer)
     const context = yield* Layer.build(
       Layer.provideMerge(api, Layer.provideMerge(layers, HttpServer.layerContext))
     )
-    const app = yield* Effect.provide(HttpApiBuilder.httpApp, context)
-    return yield* Effect.provide(sender(app), context)
+    return Effect.provide(yield* Effect.provide(HttpApiBuilder.httpApp, context), context)
   })
+
+export const serve = <E, R>(api: Layer.Layer<HttpApi.Api, E, R>) => Effect.flatMap(appOf(api), sender)
 
 export interface Sent {
   readonly method?: string
