@@ -8,6 +8,7 @@ import { plot } from "./plot.js"
 import type { Report } from "./report.js"
 import { machine, memoryTable, table } from "./report.js"
 import * as Requests from "./requests.js"
+import * as Session from "./session.js"
 import { signing } from "./signing.js"
 import type { Algorithm } from "./tokens.js"
 import { algorithms, makeKeys, makeTokens } from "./tokens.js"
@@ -87,12 +88,21 @@ const ofRequests = async (): Promise<ReadonlyArray<Result>> => {
   return results
 }
 
+const ofSessions = async (): Promise<ReadonlyArray<Result>> => {
+  const results: Array<Result> = []
+  const { end, groups } = Session.make()
+  for (const group of groups) results.push(...(await run(group)))
+  await end()
+  return results
+}
+
 if (values.help) {
   console.log(help)
 } else {
   const results: Array<Result> = []
   for (const algorithm of algorithms) results.push(...(await ofAlgorithm(algorithm)))
   results.push(...(await ofRequests()))
+  results.push(...(await ofSessions()))
   const kept = wanted("memory") ? await memory(10_000) : []
   if (kept.length > 0) console.log(memoryTable(kept))
   const report: Report = {

@@ -107,7 +107,10 @@ export const startProvider = (
               features: {
                 devInteractions: { enabled: true },
                 clientCredentials: { enabled: true },
-                revocation: { enabled: true },
+                revocation: {
+                  enabled: true,
+                  allowedPolicy: (_, { clientId }, token) => token.clientId === clientId
+                },
                 introspection: { enabled: true },
                 resourceIndicators: {
                   enabled: true,
