@@ -244,13 +244,19 @@ export interface Needs {
  * `OAuthClient.layer` or `ClientSelection` (issuer), to `Authorization.begin`
  * (scope, resource) and to `make` (resource).
  *
+ * A program that has met the 401 already gives the `WWW-Authenticate` value of
+ * it, or undefined where it had none: then the resource is not asked again.
+ *
  * @since 0.1.0
  * @category discovery
  */
-export const discover = (url: string): Effect.Effect<Needs, Discovery.Discovery.Error, Discovery.Discovery> =>
+export const discover = (
+  url: string,
+  refused?: { readonly challenge: string | undefined }
+): Effect.Effect<Needs, Discovery.Discovery.Error, Discovery.Discovery> =>
   Effect.flatMap(Discovery.Discovery, (discovery) =>
     Effect.map(
-      discovery.fromResource(url),
+      refused === undefined ? discovery.fromResource(url) : discovery.resource(url, refused),
       ({ authorizationServers, challengedScope, metadata, resource }): Needs => ({
         issuer: authorizationServers[0],
         issuers: authorizationServers,
