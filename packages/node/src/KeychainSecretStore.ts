@@ -85,7 +85,10 @@ export const make = (
         // Under the lock only the deadline ends the waiting: what is written when the lock has gone
         // could undo what another has written. What the keychain says of a failure may have the text in it.
         Effect.interruptible(
-          Effect.tryPromise({ try: run, catch: () => problem("unavailable", "the keychain cannot be used (is there one, and is it open?)") })
+          Effect.tryPromise({
+            try: run,
+            catch: () => problem("unavailable", "the keychain cannot be used (is there one, and is it open?)")
+          })
         ),
         { duration: deadline, onTimeout: () => problem("unavailable", "the keychain did not answer") }
       )

@@ -68,6 +68,9 @@ describe.skipIf(isSkipped)("in a real Redis", () => {
       assert.strictEqual(yield* Effect.promise(() => redis.pttl("effect-oauth:name")), -1)
       assert.isAbove(yield* Effect.promise(() => redis.pttl("other:name")), 50_000)
       assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "one")
+      // a client of the program's own
+      const own = RedisSecretStore.make(redis, { prefix: "other:" })
+      assert.strictEqual(Option.getOrThrow(yield* own.get("name")).text, "two")
     })
   )
 
@@ -112,6 +115,22 @@ describe.skipIf(isSkipped)("in a real Redis", () => {
       assert.strictEqual(yield* reasonOf(store.compareAndSet("name", Option.none(), "no")), "corrupt")
       yield* store.put("name", "anew")
       assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "anew")
+    })
+  )
+
+  it.scopedLive("a server without memory is unavailable, and what was there is there", () =>
+    Effect.gen(function* () {
+      const { server, store } = yield* setUp()
+      const entry = yield* store.put("name", "kept")
+      const redis = yield* beside(server.url)
+      yield* Effect.promise(() => redis.config("SET", "maxmemory", "1"))
+      assert.strictEqual(yield* reasonOf(store.put("name", "new")), "unavailable")
+      assert.strictEqual(yield* reasonOf(store.put("another", "new")), "unavailable")
+      const expected = Option.some(entry.generation)
+      assert.strictEqual(yield* reasonOf(store.compareAndSet("name", expected, "new")), "unavailable")
+      assert.deepStrictEqual(yield* store.get("name"), Option.some(entry))
+      yield* Effect.promise(() => redis.config("SET", "maxmemory", "0"))
+      assert.isTrue(Option.isSome(yield* store.compareAndSet("name", expected, "new")))
     })
   )
 

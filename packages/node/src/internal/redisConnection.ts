@@ -42,7 +42,7 @@ export const make = (
     const address = yield* checked(Redacted.value(url), allowInsecure)
     const { Redis } = yield* Effect.tryPromise({
       try: () => import("ioredis"),
-      catch: () => problem("unavailable", "ioredis is not installed; install it beside effect-oauth-node")
+      catch: () => problem("unavailable", "install ioredis beside effect-oauth-node")
     })
     const redis = yield* Effect.acquireRelease(
       Effect.sync(() => {

@@ -1,10 +1,14 @@
 /** What Redis does in one step. An entry is a hash of its generation and its encoded text. */
 
-/** Write ARGV: generation, entry, milliseconds to live (0: for ever). */
+/**
+ * Write ARGV: generation, entry, milliseconds to live (0: for ever). Without memory
+ * the first write fails, so nothing is taken away before it.
+ */
 const write = `
-redis.call('DEL', KEYS[1])
+local there = redis.call('TYPE', KEYS[1]).ok
+if there ~= 'none' and there ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'entry', ARGV[2])
-if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) else redis.call('PERSIST', KEYS[1]) end
 return 'written'
 `
 
