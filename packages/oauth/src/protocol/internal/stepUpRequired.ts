@@ -19,7 +19,7 @@ export class StepUpRequired extends Schema.TaggedError<StepUpRequired>("effect-o
     /** Origin and path of the request that was refused. */
     url: Schema.String,
     status: Schema.Number,
-    /** The challenges of scheme `Bearer` and `DPoP`, written anew. */
+    /** The challenges of scheme `Bearer` and `DPoP`, with what they say of the step-up. */
     challenge: Schema.String,
     /** The scope of the token that was refused. */
     granted: Schema.Array(Schema.String),

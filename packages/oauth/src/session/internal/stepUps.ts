@@ -47,8 +47,9 @@ export const make = (operation: string): Effect.Effect<StepUps> =>
         })
       )
 
-    return ({ reason, status, told, tokens, url }) =>
+    return ({ reason, status, told: said, tokens, url }) =>
       Effect.gen(function* () {
+        const told = said.map((one) => needed(one, Redacted.value(tokens.accessToken)))
         const none: StepUpChallenge.Wanted = { scope: [], acrValues: [], maxAge: undefined }
         const wanted = Option.getOrElse(StepUpChallenge.wanted(told), () => none)
         const { acrValues, maxAge, scope } = wanted
@@ -85,6 +86,17 @@ export const make = (operation: string): Effect.Effect<StepUps> =>
         })
       })
   })
+
+/** What a challenge says of the step-up, and nothing in which it says the token back. */
+const needed = ({ parameters, scheme }: Challenge.Challenge, token: string): Challenge.Challenge =>
+  Challenge.make(
+    scheme,
+    Object.fromEntries(
+      [...parameters].filter(([name, value]) => members.includes(name) && !value.includes(token))
+    )
+  )
+
+const members = ["error", "scope", "acr_values", "max_age", "resource_metadata"]
 
 const described = (reason: StepUpChallenge.Reason, scope: ReadonlyArray<string>): string =>
   reason === "insufficient_scope"
