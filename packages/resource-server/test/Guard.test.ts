@@ -1,0 +1,182 @@
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, describe, it } from "@effect/vitest"
+import { AccessToken } from "effect-oauth-resource-server/AccessToken"
+import * as Authenticator from "effect-oauth-resource-server/Authenticator"
+import * as Guard from "effect-oauth-resource-server/Guard"
+import * as Incoming from "effect-oauth-resource-server/Incoming"
+import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
+import { SenderConstraint } from "effect-oauth-resource-server/SenderConstraint"
+import * as SenderConstraints from "effect-oauth-resource-server/SenderConstraint"
+import { ConstraintRefusal } from "effect-oauth-resource-server/ConstraintRefusal"
+import * as TestIssuer from "effect-oauth-testing/TestIssuer"
+import * as Challenge from "effect-oauth/Challenge"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { issuer, metadataUrl, request, resource, sender } from "./support/api.js"
+import { bodyOf, challengeOf, mint } from "./support/asking.js"
+
+const provided = Effect.provide(TestIssuer.layer())
+
+const authenticator = Authenticator.layer.pipe(Layer.provide(ResourceServer.layer({ resource, issuer })))
+
+const whoami = Effect.map(AccessToken, ({ subject }) =>
+  HttpServerResponse.text(Option.getOrElse(subject, () => ""))
+)
+
+/** Every guard answers alike. */
+const isGuarded = (send: (request: Request) => Effect.Effect<Response>) =>
+  Effect.gen(function* () {
+    const none = yield* send(request("/notes"))
+    assert.strictEqual(none.status, 401)
+    assert.deepStrictEqual(challengeOf(none), { resource_metadata: metadataUrl, scope: "read" })
+    const weak = yield* send(request("/notes", { authorization: `Bearer ${yield* mint()}` }))
+    assert.strictEqual(weak.status, 403)
+    assert.deepInclude(challengeOf(weak), { error: "insufficient_scope", scope: "read" })
+    assert.deepInclude(yield* bodyOf(weak), { _tag: "InsufficientScope", error: "insufficient_scope" })
+    const scope = ["read"]
+    const good = yield* send(
+      request("/notes", { authorization: `Bearer ${yield* mint({ scope, sub: "alice" })}` })
+    )
+    assert.strictEqual(good.status, 200)
+    assert.strictEqual(yield* Effect.promise(() => good.text()), "alice")
+  })
+
+describe("guards", () => {
+  it.scoped("as an HttpMiddleware", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      const app = Guard.protect({ scope: ["read"] })(whoami)
+      yield* isGuarded(yield* sender(Effect.provide(app, context)))
+    }).pipe(provided)
+  )
+
+  it.scoped("on the routes of an HttpRouter", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      const router = HttpRouter.empty.pipe(
+        HttpRouter.get("/notes", whoami),
+        HttpRouter.use(Guard.protect({ scope: ["read"] })),
+        HttpRouter.get("/open", HttpServerResponse.text("open"))
+      )
+      const send = yield* sender(Effect.provide(router, context))
+      yield* isGuarded(send)
+      assert.strictEqual((yield* send(request("/open"))).status, 200)
+    }).pipe(provided)
+  )
+
+  it.scoped("on the routes of an HttpLayerRouter", () =>
+    Effect.gen(function* () {
+      const routes = HttpLayerRouter.add("GET", "/notes", whoami).pipe(
+        Layer.provide(Guard.router({ scope: ["read"] }).layer),
+        Layer.provide(authenticator)
+      )
+      yield* isGuarded(yield* sender(yield* HttpLayerRouter.toHttpEffect(routes)))
+    }).pipe(provided)
+  )
+
+  it.scoped("of a Web request: the principal, or the answer to send", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      yield* isGuarded((one) =>
+        Guard.web(one, { scope: ["read"] }).pipe(
+          Effect.map(({ subject }) => new Response(Option.getOrElse(subject, () => ""))),
+          Effect.merge,
+          Effect.provide(context)
+        )
+      )
+      const head = yield* Effect.flip(Effect.provide(Guard.web(request("/", { method: "HEAD" })), context))
+      assert.deepStrictEqual([head.status, yield* Effect.promise(() => head.text())], [401, ""])
+    }).pipe(provided)
+  )
+})
+
+describe("a request as guards see it", () => {
+  it("has the origin of the configuration, whatever the request or its Host says", () => {
+    const seen = (url: string) => Incoming.fromWeb(new Request(url), "https://api.example").url
+    assert.strictEqual(seen("http://evil.test/notes?a=b"), "https://api.example/notes?a=b")
+    assert.strictEqual(seen("http://evil.test"), "https://api.example/")
+    assert.strictEqual(seen("http://evil.test//x/../y"), "https://api.example//y")
+  })
+})
+
+describe("a sender constraint", () => {
+  const bound: SenderConstraint["Type"] = {
+    ...SenderConstraints.none,
+    schemes: ["Bearer", "DPoP"],
+    challenge: Option.some({ algs: "ES256" }),
+    headers: Effect.succeed({ "dpop-nonce": "n1" }),
+    check: ({ incoming, scheme }) => {
+      assert.strictEqual(incoming.url, `${resource}/notes?a=b`)
+      const proof = incoming.headers["dpop"]
+      return scheme === "Bearer"
+        ? Effect.succeedNone
+        : proof === "good"
+          ? Effect.succeedSome({ _tag: "DPoP", jkt: "key" })
+          : proof === "down"
+            ? new ConstraintRefusal({ reason: "unavailable", message: "the store is down" })
+            : new ConstraintRefusal({
+                reason: proof === undefined ? "invalid_dpop_proof" : "use_dpop_nonce",
+                message: "why"
+              })
+    }
+  }
+  const guarded = (authorization: string | undefined, headers: Record<string, string> = {}) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(Layer.provide(authenticator, Layer.succeed(SenderConstraint, bound)))
+      const send = yield* sender(Effect.provide(Guard.protect()(whoami), context))
+      return yield* send(request("/notes?a=b", { authorization, headers }))
+    })
+  const challengesOf = (response: Response) =>
+    Challenge.parse(response.headers.get("www-authenticate") ?? "").map(({ parameters, scheme }) => [
+      scheme,
+      Object.fromEntries(parameters)
+    ])
+
+  it.scoped("RFC 9449 section 7.1: without a credential, one challenge for each scheme", () =>
+    Effect.gen(function* () {
+      const response = yield* guarded(undefined)
+      assert.strictEqual(response.status, 401)
+      assert.deepStrictEqual(challengesOf(response), [
+        ["Bearer", { resource_metadata: metadataUrl }],
+        ["DPoP", { resource_metadata: metadataUrl, algs: "ES256" }]
+      ])
+    }).pipe(provided)
+  )
+
+  it.scoped(
+    "RFC 9449 sections 7.1 and 9: a bad proof or nonce is told in the challenge of DPoP, with a nonce",
+    () =>
+      Effect.gen(function* () {
+        for (const [headers, error] of [
+          [{}, "invalid_dpop_proof"],
+          [{ dpop: "old" }, "use_dpop_nonce"]
+        ] as const) {
+          const response = yield* guarded(`DPoP ${yield* mint()}`, headers)
+          assert.strictEqual(response.status, 401)
+          const [bearer, dpop] = challengesOf(response)
+          assert.deepStrictEqual(bearer, ["Bearer", { resource_metadata: metadataUrl }])
+          assert.deepInclude(dpop?.[1], { error, algs: "ES256" })
+          assert.strictEqual(response.headers.get("dpop-nonce"), "n1")
+        }
+      }).pipe(provided)
+  )
+
+  it.scoped(
+    "a good proof lets in, and the answer has the nonce for the next; a store that is down is 503",
+    () =>
+      Effect.gen(function* () {
+        const good = yield* guarded(`DPoP ${yield* mint()}`, { dpop: "good" })
+        assert.strictEqual(good.status, 200)
+        assert.strictEqual(good.headers.get("dpop-nonce"), "n1")
+        const down = yield* guarded(`DPoP ${yield* mint()}`, { dpop: "down" })
+        assert.strictEqual(down.status, 503)
+        assert.isFalse(down.headers.has("www-authenticate"))
+        const bearer = yield* guarded(`Bearer ${yield* mint()}`)
+        assert.strictEqual(bearer.status, 200)
+        assert.isFalse(bearer.headers.has("dpop-nonce"))
+      }).pipe(provided)
+  )
+})
