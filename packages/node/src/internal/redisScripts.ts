@@ -40,3 +40,10 @@ return {entry[1] or '', entry[2] or ''}
 `
 
 export const remove = `return redis.call('DEL', KEYS[1])`
+
+/** ARGV: who asks, milliseconds to live. A script that is sent again finds who asked. */
+export const addOnce = `
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 'first' end
+if redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1]) == ARGV[1] then return 'first' end
+return 'used'
+`
