@@ -99,7 +99,11 @@ export const hold = <A, E extends object, E2, R>(
           ? Effect.void
           : Effect.fail(directory.problem("unavailable", "the lock was lost; nothing was changed"))
       )
-      return Effect.ensuring(use({ confirm, tookOver }), Effect.ignore(directory.removeIf(name, text)))
+      // Looked at first, since to take away what is another's by now, and to put it back, is a risk for that one.
+      const release = Effect.flatMap(directory.read(name), (held) =>
+        Option.contains(held, text) ? directory.removeIf(name, text) : Effect.void
+      )
+      return Effect.ensuring(use({ confirm, tookOver }), Effect.ignore(release))
     })
   )
 
