@@ -16,12 +16,12 @@ export interface Group {
    * kept this thread waiting, as it does when other programs want the cores.
    */
   readonly clock: "wall" | "undisturbed"
-  /** The most that the ratio, or the microseconds, of a task should be. */
+  /** The most that the ratio, the microseconds, or those added to the first task, should be. */
   readonly goals?: Readonly<Record<string, ReadonlyArray<Goal>>>
 }
 
 export interface Goal {
-  readonly of: "ratio" | "micros" | "mainThread"
+  readonly of: "ratio" | "micros" | "added" | "mainThread"
   readonly most: number
 }
 
@@ -30,6 +30,8 @@ export interface Measured {
   /** Medians: of the ratio to the first task within a round, and of the microseconds of one operation. */
   readonly ratio: number
   readonly micros: number
+  /** The median of what one operation takes more than that of the first task within a round. */
+  readonly added: number
   readonly mainThread: number
   /** The first and third quartile of the ratio. */
   readonly quartiles: readonly [number, number]
@@ -113,6 +115,7 @@ export const measure = async (group: Group, settings: Settings): Promise<Result>
         name: task.name,
         ratio: median(ratios),
         micros: median(samples.map(({ micros }) => micros)),
+        added: median(samples.map(({ micros }, i) => micros - (base[i]?.micros ?? NaN))),
         mainThread: median(samples.map(({ mainThread }) => mainThread)),
         quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
         goals: group.goals?.[task.name] ?? []

@@ -1,6 +1,7 @@
 /** `npm run bench`. */
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { attaching } from "./attaching.js"
 import type { Group, Result, Settings } from "./harness.js"
 import { measure } from "./harness.js"
 import { memory } from "./memory.js"
@@ -93,6 +94,7 @@ const ofSessions = async (): Promise<ReadonlyArray<Result>> => {
   const { end, groups } = Session.make()
   for (const group of groups) results.push(...(await run(group)))
   await end()
+  results.push(...(await run(await attaching())))
   return results
 }
 

@@ -31,6 +31,7 @@ const number = (value: number): string =>
 const units: Readonly<Record<Goal["of"], string>> = {
   ratio: "",
   micros: " us",
+  added: " us added",
   mainThread: " us of the main thread"
 }
 

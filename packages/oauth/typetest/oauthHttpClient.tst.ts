@@ -23,28 +23,28 @@ declare const manager: TokenManager.TokenManager.Service
 const resources = ["https://api.example"] as const
 
 type Common = HttpClientError | ProtocolViolation | TransportError | KeyringError | JwtError
-type Fails<C> = C extends HttpClient.HttpClient.With<infer E, infer _R> ? E : never
-type Made<T> = T extends Effect.Effect<infer A, infer _E, infer _R> ? A : never
+type Made<E> = Effect.Effect<HttpClient.HttpClient.With<E>, DiscoveryError, HttpClient.HttpClient>
 
 describe("the failures of a request are exact", () => {
   test("those of the tokens, of the client, of a proof, and StepUpRequired", () => {
-    const made = OAuthHttpClient.make({ tokens, resources })
-    expect<Fails<Made<typeof made>>>().type.toBe<Common | ReauthorizationRequired | StepUpRequired>()
-    expect<Effect.Effect.Error<typeof made>>().type.toBe<DiscoveryError>()
-    expect<Effect.Effect.Context<typeof made>>().type.toBe<HttpClient.HttpClient>()
+    expect(OAuthHttpClient.make({ tokens, resources })).type.toBe<
+      Made<Common | ReauthorizationRequired | StepUpRequired>
+    >()
   })
 
   test("without StepUpRequired where its responses are left", () => {
-    const made = OAuthHttpClient.make({ tokens, resources, stepUp: "response" })
-    expect<Fails<Made<typeof made>>>().type.toBe<Common | ReauthorizationRequired>()
+    expect(OAuthHttpClient.make({ tokens, resources, stepUp: "response" })).type.toBe<
+      Made<Common | ReauthorizationRequired>
+    >()
   })
 
   test("those of a TokenManager", () => {
-    const made = OAuthHttpClient.make({ tokens: manager, resources })
-    expect<Fails<Made<typeof made>>>().type.toBe<
-      Common | TokenManager.TokenManager.GetError | StepUpRequired
+    expect(OAuthHttpClient.make({ tokens: manager, resources })).type.toBe<
+      Made<Common | TokenManager.TokenManager.GetError | StepUpRequired>
     >()
-    expect<OAuthHttpClient.OAuthHttpClient.Service>().type.toBeAssignableTo<Made<typeof made>>()
+    expect<OAuthHttpClient.OAuthHttpClient.Service>().type.toBeAssignableTo<
+      HttpClient.HttpClient.With<Common | TokenManager.TokenManager.GetError | StepUpRequired>
+    >()
   })
 })
 
@@ -88,7 +88,8 @@ describe("it fits", () => {
 
   test("transformClient of HttpApiClient.make, with toHttpClient", () => {
     const made = OAuthHttpClient.make({ tokens: manager, resources })
-    const plain = Effect.map(made, (client) => OAuthHttpClient.toHttpClient(client))
-    expect<Made<typeof plain>>().type.toBe<HttpClient.HttpClient>()
+    expect(Effect.map(made, (client) => OAuthHttpClient.toHttpClient(client))).type.toBe<
+      Effect.Effect<HttpClient.HttpClient, DiscoveryError, HttpClient.HttpClient>
+    >()
   })
 })
