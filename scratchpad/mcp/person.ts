@@ -1,5 +1,6 @@
 /** A person logs in, at a server that may know the client or not. */
 import * as Authorization from "effect-oauth/Authorization"
+import * as AuthorizationServerMetadata from "effect-oauth/AuthorizationServerMetadata"
 import type * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientSelection from "effect-oauth/ClientSelection"
 import * as CodeExchange from "effect-oauth/CodeExchange"
@@ -71,9 +72,10 @@ const logIn = ({ resource, scope }: Needs) =>
         yield* tokens.adopt(login.tokens)
       })
 
+    const server = yield* metadata
+    yield* AuthorizationServerMetadata.requirePkce("mcp", server, { listed: true })
     // A refresh token is asked for where the server knows how (SEP-2207).
-    const known = (yield* metadata).scopes_supported ?? []
-    const offline = known.filter((name) => name === "offline_access")
+    const offline = (server.scopes_supported ?? []).filter((name) => name === "offline_access")
     const asked = Scope.union(scope, offline)
     yield* finish(yield* authorization.begin({ resource, scope: asked }))
     return {

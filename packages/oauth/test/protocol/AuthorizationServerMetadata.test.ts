@@ -171,6 +171,8 @@ describe("AuthorizationServerMetadata.supportsPkce", () => {
           assert.strictEqual(outcome.left.reason, "unsupported")
           assert.include(outcome.left.message, issuer)
         }
+        const listed = yield* Effect.either(Metadata.requirePkce("Test.op", metadata, { listed: true }))
+        assert.strictEqual(listed._tag === "Right", methods?.includes("S256") === true, "MCP 2025-11-25")
       }
     })
   )
