@@ -119,7 +119,10 @@ type Step =
 const who = FastCheck.nat({ max: 3 })
 const steps: FastCheck.Arbitrary<ReadonlyArray<Step>> = FastCheck.array(
   FastCheck.oneof(
-    FastCheck.record({ _tag: FastCheck.constantFrom("Get", "Renew", "GetAndLeave"), who }),
+    FastCheck.record({
+      _tag: FastCheck.constantFrom("Get" as const, "Renew" as const, "GetAndLeave" as const),
+      who
+    }),
     FastCheck.record({
       _tag: FastCheck.constant("Pass" as const),
       minutes: FastCheck.constantFrom(10, 45, 70)

@@ -192,9 +192,9 @@ describe("TokenManager.logout", () => {
     Effect.gen(function* () {
       const shared = yield* R.loggedIn()
       const fiber = yield* Effect.fork(shared.manager.logout)
-      yield* Effect.yieldNow()
+      yield* Effect.repeatN(Effect.yieldNow(), 5)
       yield* Fiber.interrupt(fiber)
-      yield* R.settle
+      while ((yield* shared.manager.state)._tag !== "SignedOut") yield* R.settle
       yield* R.fails(shared.manager.get, "ReauthorizationRequired", "revoked")
     })
   )

@@ -53,6 +53,9 @@ export const take = (
  * an earlier refresh of which nobody knows the outcome.
  */
 export const refresh = (machine: Machine, taken: Entry, unresolved: SessionRecord["intent"]): Outcome =>
+  shown(machine, underLeaseOf(machine, taken, unresolved))
+
+const underLeaseOf = (machine: Machine, taken: Entry, unresolved: SessionRecord["intent"]): Outcome =>
   Effect.gen(function* () {
     const { memory, source } = machine
     const before = memory.held
@@ -68,14 +71,15 @@ export const refresh = (machine: Machine, taken: Entry, unresolved: SessionRecor
       return yield* refused(machine, before, unresolved)
     const known = Option.exists(failure, Failure.isWithoutEffect)
     yield* release(machine, entry, before, known ? unresolved : entry.record.intent)
-    yield* M.show(machine)
     if (Option.isNone(failure)) return yield* Effect.failCause(exit.cause)
     yield* note(machine, failure.value)
     return Option.some(yield* meanwhile(machine, failure.value))
   })
 
 /** Refreshes where the store cannot be had, and nobody else can have what is spent. */
-export const refreshAlone = (machine: Machine): Outcome =>
+export const refreshAlone = (machine: Machine): Outcome => shown(machine, withoutLease(machine))
+
+const withoutLease = (machine: Machine): Outcome =>
   Effect.gen(function* () {
     const before = machine.memory.held
     const exit = yield* request(machine, before)
@@ -85,7 +89,6 @@ export const refreshAlone = (machine: Machine): Outcome =>
         : yield* foreign()
     }
     const failure = Cause.failureOption(exit.cause)
-    yield* M.show(machine)
     if (Option.isNone(failure)) return yield* Effect.failCause(exit.cause)
     yield* note(machine, failure.value)
     return Option.some(yield* meanwhile(machine, failure.value))
@@ -116,10 +119,18 @@ const request = (
     const { memory, source } = machine
     memory.refreshing = true
     yield* M.show(machine)
-    const exit = yield* Effect.exit(Effect.suspend(() => source.renew(M.tokensOf(before))))
-    memory.refreshing = false
-    return exit
+    return yield* Effect.exit(Effect.suspend(() => source.renew(M.tokensOf(before))))
   })
+
+/** It shows as a refresh until its outcome is recorded. */
+const shown = (machine: Machine, outcome: Outcome): Outcome =>
+  Effect.ensuring(
+    outcome,
+    Effect.suspend(() => {
+      machine.memory.refreshing = false
+      return M.show(machine)
+    })
+  )
 
 const granted = (
   machine: Machine,
