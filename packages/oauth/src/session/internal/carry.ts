@@ -46,7 +46,7 @@ export type Carry = <E, R, E2>(
 
 export const make = (places: Places, dpop: Dpop | undefined): Carry => {
   const authorize = makeAuthorize(dpop)
-  const confinement = makeConfinement(dpop === undefined ? ["authorization"] : ["authorization", "dpop"])
+  const confinementOf = makeConfinement(dpop === undefined ? ["authorization"] : ["authorization", "dpop"])
 
   return <E, R, E2>(
     client: HttpClient.HttpClient.With<E, R>,
@@ -68,7 +68,7 @@ export const make = (places: Places, dpop: Dpop | undefined): Carry => {
                 })
               )
       )
-      const confine = confinement(fiber)
+      const confine = confinementOf(fiber)
       const confined =
         confine === undefined
           ? carrying
@@ -138,28 +138,44 @@ const absolute = (request: HttpClientRequest.HttpClientRequest): string =>
  * done, and nothing is spent, where the program has both so for all requests.
  */
 const makeConfinement = (secretHeaders: ReadonlyArray<string>) => {
-  let last: { readonly context: Context.Context<never>; readonly manual: Context.Context<never> } | undefined
-
-  return (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
-    const context = fiber.currentContext
-    const init = Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
-    const names = fiber.getFiberRef(Headers.currentRedactedNames)
-    const shown = secretHeaders.filter((name) => !names.includes(name))
-    if (init?.redirect === "manual" && shown.length === 0) return undefined
-    if (last?.context !== context) {
-      // FetchHttpClient follows redirects unless told otherwise.
-      last = {
-        context,
-        manual: Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+  // Most requests of a program come with the context of the one before.
+  let last:
+    | {
+        readonly context: Context.Context<never>
+        readonly names: Names
+        readonly confine: Confine | undefined
       }
+    | undefined
+
+  return (fiber: Fiber.RuntimeFiber<unknown, unknown>): Confine | undefined => {
+    const context = fiber.currentContext
+    const names = fiber.getFiberRef(Headers.currentRedactedNames)
+    if (last?.context !== context || last.names !== names) {
+      last = { context, names, confine: confinement(context, names, secretHeaders) }
     }
-    const { manual } = last
-    return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-      const once = within(effect, context, manual)
-      return shown.length === 0
-        ? once
-        : Effect.locally(once, Headers.currentRedactedNames, [...names, ...shown])
-    }
+    return last.confine
+  }
+}
+
+type Names = ReadonlyArray<string | RegExp>
+
+type Confine = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const confinement = (
+  context: Context.Context<never>,
+  names: Names,
+  secretHeaders: ReadonlyArray<string>
+): Confine | undefined => {
+  const init = Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
+  const shown = secretHeaders.filter((name) => !names.includes(name))
+  if (init?.redirect === "manual" && shown.length === 0) return undefined
+  // FetchHttpClient follows redirects unless told otherwise.
+  const manual = Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+  return (effect) => {
+    const once = within(effect, context, manual)
+    return shown.length === 0
+      ? once
+      : Effect.locally(once, Headers.currentRedactedNames, [...names, ...shown])
   }
 }
 
