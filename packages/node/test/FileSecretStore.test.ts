@@ -251,24 +251,24 @@ describe("FileSecretStore: what goes wrong", () => {
   )
 })
 
-describe("FileSecretStore: several processes", { timeout: 60_000 }, () => {
+describe("FileSecretStore: several processes", { timeout: 120_000 }, () => {
   it.scopedLive("count up together: no number is lost, none is given twice", () =>
     Effect.gen(function* () {
       const { directory, store } = yield* opened
       const ended = yield* Effect.all(
-        Array.from({ length: 4 }, () => countUp(directory, 50).done),
+        Array.from({ length: 3 }, () => countUp(directory, 30).done),
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual(
         ended.map(({ code }) => code),
-        [0, 0, 0, 0]
+        [0, 0, 0]
       )
       const said = ended.flatMap(({ numbers }) => numbers).sort((a, b) => a - b)
       assert.deepStrictEqual(
         said,
-        Array.from({ length: 200 }, (_, index) => index + 1)
+        Array.from({ length: 90 }, (_, index) => index + 1)
       )
-      assert.strictEqual(Option.getOrThrow(yield* store.get("count")).text, "200")
+      assert.strictEqual(Option.getOrThrow(yield* store.get("count")).text, "90")
       assert.strictEqual(filesOf(directory).length, 1)
     })
   )
@@ -276,9 +276,9 @@ describe("FileSecretStore: several processes", { timeout: 60_000 }, () => {
   it.scopedLive("kill -9 in the middle: what a process said is kept, and the others go on", () =>
     Effect.gen(function* () {
       const { directory, store } = yield* opened
-      const survivor = countUp(directory, 150)
+      const survivor = countUp(directory, 60)
       const said: Array<number> = []
-      for (let kill = 0; kill < 6; kill++) {
+      for (let kill = 0; kill < 4; kill++) {
         const victim = countUp(directory, 1_000_000)
         yield* victim.begun
         yield* Effect.sleep(20 + 7 * kill)
@@ -291,7 +291,7 @@ describe("FileSecretStore: several processes", { timeout: 60_000 }, () => {
       assert.strictEqual(new Set(all).size, all.length)
       // A victim may have set one number that it could not say any more.
       const last = Number(Option.getOrThrow(yield* store.get("count")).text)
-      assert.isAtMost(last - all.length, 6)
+      assert.isAtMost(last - all.length, 4)
       assert.isAtLeast(last, all.length)
       yield* store.put("count", "0")
       assert.isFalse(filesOf(directory).some((name) => name.endsWith(".lock")))
