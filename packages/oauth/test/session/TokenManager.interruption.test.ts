@@ -95,6 +95,25 @@ describe("interruption", () => {
     })
   )
 
+  it.scoped("a login while the lease is being taken is no part of that refresh", () =>
+    Effect.gen(function* () {
+      const starting = yield* Effect.fork(slow())
+      yield* R.pass("1 second", "100 millis")
+      const { manager, server, store } = yield* R.asTimePasses(Fiber.join(starting))
+      yield* TestClock.adjust("1 hour")
+      const waiting = yield* Effect.fork(manager.get)
+      yield* R.pass("150 millis", "50 millis")
+      const login = yield* server.login
+      yield* R.asTimePasses(manager.adopt(login), "50 millis")
+      assert.strictEqual(accessOf(yield* R.asTimePasses(Fiber.join(waiting), "50 millis")), accessOf(login))
+      yield* R.pass("1 second", "100 millis")
+      assert.strictEqual(server.requests(), 0)
+      const { record } = Option.getOrThrow(yield* store.get(Server.key))
+      assert.deepStrictEqual(Option.map(record.tokens, accessOf), Option.some(accessOf(login)))
+      assert.isTrue(Option.isNone(record.lease) && Option.isNone(record.intent))
+    })
+  )
+
   it.scoped("a source that dies of a defect says so, and the session survives it", () =>
     Effect.gen(function* () {
       const { manager, server, store } = yield* R.loggedIn()

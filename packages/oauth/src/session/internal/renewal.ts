@@ -83,11 +83,16 @@ const inTurn = (
   entry: Option.Option<Entry>,
   unresolved: Entry["record"]["intent"]
 ): Renewing.Outcome =>
-  Effect.flatMap(Effect.either(Renewing.take(machine, entry, unresolved)), (taken) => {
-    if (taken._tag === "Left") return withoutStore(machine, taken.left)
-    return Option.isNone(taken.right)
-      ? Effect.succeedNone
-      : Renewing.refresh(machine, taken.right.value, unresolved)
+  Effect.suspend(() => {
+    const { memory } = machine
+    const { held } = memory
+    return Effect.flatMap(Effect.either(Renewing.take(machine, entry, unresolved)), (taken) => {
+      if (taken._tag === "Left") return withoutStore(machine, taken.left)
+      // The lease is for what was held: a login that came since is no part of it.
+      return Option.isNone(taken.right) || memory.held !== held
+        ? Effect.succeedNone
+        : Renewing.refresh(machine, taken.right.value, unresolved)
+    })
   })
 
 /** An entry that nobody can read is replaced by whoever still holds the session. */
