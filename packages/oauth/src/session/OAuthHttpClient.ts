@@ -145,7 +145,13 @@ export interface Transform<out F> {
  *   with `StepUpRequired`.
  *
  * Everything else is what the `HttpClient` does: bodies stay streams. Neither
- * responses nor errors have the token in their request.
+ * responses nor errors have the token in their request. Its span hides both
+ * headers; a tracer that prints the failure in a span whole, and not its words,
+ * prints what was sent.
+ *
+ * For `FetchHttpClient` it sets `redirect` in the `RequestInit` of the program's
+ * context, in the place of one that its layer was built with. A program that
+ * provides `{ redirect: "manual" }` itself spares that on each request.
  *
  * Put `HttpClient.filterStatusOk` around this client, not below it, and
  * `HttpClient.withScope` below it. Fails with `forbidden_url` for a resource that
