@@ -10,112 +10,98 @@ import * as Endpoint from "./Endpoint.js"
 import * as MetadataDocument from "./internal/metadataDocument.js"
 import { DiscoveryError, type ProtocolViolation } from "./OAuthError.js"
 
-const endpoints = [
-  "authorization_endpoint",
-  "token_endpoint",
-  "jwks_uri",
-  "registration_endpoint",
-  "revocation_endpoint",
-  "introspection_endpoint",
-  "userinfo_endpoint",
-  "end_session_endpoint",
-  "device_authorization_endpoint",
-  "pushed_authorization_request_endpoint",
-  "backchannel_authentication_endpoint"
-] as const
-
-const aliases = {
-  text: endpoints,
-  flag: [],
-  list: [],
-  supported: []
+const endpoints = {
+  authorization_endpoint: "text",
+  token_endpoint: "text",
+  jwks_uri: "text",
+  registration_endpoint: "text",
+  revocation_endpoint: "text",
+  introspection_endpoint: "text",
+  userinfo_endpoint: "text",
+  end_session_endpoint: "text",
+  device_authorization_endpoint: "text",
+  pushed_authorization_request_endpoint: "text",
+  backchannel_authentication_endpoint: "text"
 } as const satisfies MetadataDocument.Shape
 
 const members = {
-  text: [
-    "issuer",
-    ...endpoints,
-    // RFC 8414 section 2
-    "service_documentation",
-    "op_policy_uri",
-    "op_tos_uri",
-    "signed_metadata",
-    // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
-    "check_session_iframe"
-  ],
-  flag: [
-    // OpenID Connect Discovery 1.0 section 3
-    "claims_parameter_supported",
-    "request_parameter_supported",
-    "request_uri_parameter_supported",
-    "require_request_uri_registration",
-    // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
-    "frontchannel_logout_supported",
-    "frontchannel_logout_session_supported",
-    "backchannel_logout_supported",
-    "backchannel_logout_session_supported",
-    // RFC 8705 section 5, RFC 9101 section 10.5, RFC 9126 section 5, RFC 9207 section 3
-    "tls_client_certificate_bound_access_tokens",
-    "require_signed_request_object",
-    "require_pushed_authorization_requests",
-    "authorization_response_iss_parameter_supported",
-    // Client-Initiated Backchannel Authentication section 4
-    "backchannel_user_code_parameter_supported",
-    // Drafts: client ID metadata documents, identity assertion grants
-    "client_id_metadata_document_supported"
-  ],
-  list: [
-    // RFC 9396 section 10, RFC 9449 section 5.1, RFC 9701 section 7, RFC 9728 section 4
-    "protected_resources"
-  ],
-  supported: [
-    // RFC 8414 section 2
-    "scopes",
-    "response_types",
-    "response_modes",
-    "grant_types",
-    "token_endpoint_auth_methods",
-    "token_endpoint_auth_signing_alg_values",
-    "revocation_endpoint_auth_methods",
-    "revocation_endpoint_auth_signing_alg_values",
-    "introspection_endpoint_auth_methods",
-    "introspection_endpoint_auth_signing_alg_values",
-    "code_challenge_methods",
-    "ui_locales",
-    // OpenID Connect Discovery 1.0 section 3
-    "acr_values",
-    "subject_types",
-    "id_token_signing_alg_values",
-    "id_token_encryption_alg_values",
-    "id_token_encryption_enc_values",
-    "userinfo_signing_alg_values",
-    "userinfo_encryption_alg_values",
-    "userinfo_encryption_enc_values",
-    "request_object_signing_alg_values",
-    "request_object_encryption_alg_values",
-    "request_object_encryption_enc_values",
-    "display_values",
-    "claim_types",
-    "claims",
-    "claims_locales",
-    // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
-    "prompt_values",
-    // RFC 9396 section 10, RFC 9449 section 5.1, RFC 9701 section 7, RFC 9728 section 4
-    "authorization_details_types",
-    "dpop_signing_alg_values",
-    "introspection_signing_alg_values",
-    "introspection_encryption_alg_values",
-    "introspection_encryption_enc_values",
-    // JWT Secured Authorization Response Mode section 4
-    "authorization_signing_alg_values",
-    "authorization_encryption_alg_values",
-    "authorization_encryption_enc_values",
-    // Client-Initiated Backchannel Authentication section 4
-    "backchannel_token_delivery_modes",
-    "backchannel_authentication_request_signing_alg_values",
-    // Drafts: client ID metadata documents, identity assertion grants
-    "authorization_grant_profiles"
-  ]
+  issuer: "text",
+  ...endpoints,
+
+  // RFC 8414 section 2
+  scopes_supported: "list",
+  response_types_supported: "list",
+  response_modes_supported: "list",
+  grant_types_supported: "list",
+  token_endpoint_auth_methods_supported: "list",
+  token_endpoint_auth_signing_alg_values_supported: "list",
+  revocation_endpoint_auth_methods_supported: "list",
+  revocation_endpoint_auth_signing_alg_values_supported: "list",
+  introspection_endpoint_auth_methods_supported: "list",
+  introspection_endpoint_auth_signing_alg_values_supported: "list",
+  code_challenge_methods_supported: "list",
+  service_documentation: "text",
+  ui_locales_supported: "list",
+  op_policy_uri: "text",
+  op_tos_uri: "text",
+  signed_metadata: "text",
+
+  // OpenID Connect Discovery 1.0 section 3
+  acr_values_supported: "list",
+  subject_types_supported: "list",
+  id_token_signing_alg_values_supported: "list",
+  id_token_encryption_alg_values_supported: "list",
+  id_token_encryption_enc_values_supported: "list",
+  userinfo_signing_alg_values_supported: "list",
+  userinfo_encryption_alg_values_supported: "list",
+  userinfo_encryption_enc_values_supported: "list",
+  request_object_signing_alg_values_supported: "list",
+  request_object_encryption_alg_values_supported: "list",
+  request_object_encryption_enc_values_supported: "list",
+  display_values_supported: "list",
+  claim_types_supported: "list",
+  claims_supported: "list",
+  claims_locales_supported: "list",
+  claims_parameter_supported: "flag",
+  request_parameter_supported: "flag",
+  request_uri_parameter_supported: "flag",
+  require_request_uri_registration: "flag",
+
+  // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
+  check_session_iframe: "text",
+  frontchannel_logout_supported: "flag",
+  frontchannel_logout_session_supported: "flag",
+  backchannel_logout_supported: "flag",
+  backchannel_logout_session_supported: "flag",
+  prompt_values_supported: "list",
+
+  // RFC 8705 section 5, RFC 9101 section 10.5, RFC 9126 section 5, RFC 9207 section 3
+  tls_client_certificate_bound_access_tokens: "flag",
+  require_signed_request_object: "flag",
+  require_pushed_authorization_requests: "flag",
+  authorization_response_iss_parameter_supported: "flag",
+
+  // RFC 9396 section 10, RFC 9449 section 5.1, RFC 9701 section 7, RFC 9728 section 4
+  authorization_details_types_supported: "list",
+  dpop_signing_alg_values_supported: "list",
+  introspection_signing_alg_values_supported: "list",
+  introspection_encryption_alg_values_supported: "list",
+  introspection_encryption_enc_values_supported: "list",
+  protected_resources: "list",
+
+  // JWT Secured Authorization Response Mode section 4
+  authorization_signing_alg_values_supported: "list",
+  authorization_encryption_alg_values_supported: "list",
+  authorization_encryption_enc_values_supported: "list",
+
+  // Client-Initiated Backchannel Authentication section 4
+  backchannel_token_delivery_modes_supported: "list",
+  backchannel_authentication_request_signing_alg_values_supported: "list",
+  backchannel_user_code_parameter_supported: "flag",
+
+  // Drafts: client ID metadata documents, identity assertion grants
+  client_id_metadata_document_supported: "flag",
+  authorization_grant_profiles_supported: "list"
 } as const satisfies MetadataDocument.Shape
 
 /**
@@ -129,7 +115,7 @@ const members = {
 export interface AuthorizationServerMetadata extends MetadataDocument.Document<typeof members> {
   readonly issuer: string
   /** The endpoints for requests with a client certificate (RFC 8705 section 5). */
-  readonly mtls_endpoint_aliases?: MetadataDocument.Document<typeof aliases> | undefined
+  readonly mtls_endpoint_aliases?: MetadataDocument.Document<typeof endpoints> | undefined
 }
 
 /**
@@ -138,7 +124,7 @@ export interface AuthorizationServerMetadata extends MetadataDocument.Document<t
  * @since 0.1.0
  * @category models
  */
-export type EndpointName = (typeof endpoints)[number]
+export type EndpointName = keyof typeof endpoints
 
 /**
  * Reads a metadata document from parsed JSON.
@@ -159,22 +145,22 @@ export const decode = (
   const refuse = (reason: "missing" | "type", member: string) =>
     MetadataDocument.violation(operation, "RFC 8414 section 2", reason, member)
   if (!MetadataDocument.isObject(json)) return refuse("type", "")
-  const { mtls_endpoint_aliases: named, ...rest } = MetadataDocument.tidy(members, json)
-  if (named !== undefined && named !== null && !MetadataDocument.isObject(named)) {
+  const { mtls_endpoint_aliases: aliases, ...rest } = MetadataDocument.tidy(members, json)
+  if (aliases !== undefined && aliases !== null && !MetadataDocument.isObject(aliases)) {
     return refuse("type", "mtls_endpoint_aliases")
   }
-  const document = MetadataDocument.isObject(named)
-    ? { ...rest, mtls_endpoint_aliases: MetadataDocument.tidy(aliases, named) }
+  const document = MetadataDocument.isObject(aliases)
+    ? { ...rest, mtls_endpoint_aliases: MetadataDocument.tidy(endpoints, aliases) }
     : rest
   if (rest["issuer"] === undefined) return refuse("missing", "issuer")
   return isMetadata(document) ? Effect.succeed(document) : refuse("type", wrongMember(document) ?? "")
 }
 
 const wrongMember = (document: Readonly<Record<string, unknown>>): string | undefined => {
-  const named = document["mtls_endpoint_aliases"]
+  const aliases = document["mtls_endpoint_aliases"]
   const wrong = MetadataDocument.wrongMember(members, document)
-  if (wrong !== undefined || !MetadataDocument.isObject(named)) return wrong
-  const wrongAlias = MetadataDocument.wrongMember(aliases, named)
+  if (wrong !== undefined || !MetadataDocument.isObject(aliases)) return wrong
+  const wrongAlias = MetadataDocument.wrongMember(endpoints, aliases)
   return wrongAlias === undefined ? undefined : `mtls_endpoint_aliases.${wrongAlias}`
 }
 
