@@ -89,6 +89,7 @@ export const startSecureProvider = (options: {
           Object.entries(aliased).map(([name, path]) => [name, `${alias}/${path}`])
         )
       },
+      scopes: ["openid", "offline_access", "notes:read"],
       ttl: { ClientCredentials: 600 },
       features: {
         devInteractions: { enabled: false },

@@ -39,6 +39,9 @@ const verifier = (
     Layer.provide(HttpLimits.layer({ retries: 0 }))
   )
 
+/** Another name of the API, for which the provider issues JWTs. */
+const jwtResource = "https://api.example/notes"
+
 /** Accepts opaque tokens by asking, and JWTs by the keys of their issuer. */
 const either = (provider: Provider, resource: string) =>
   Layer.effect(
@@ -46,7 +49,7 @@ const either = (provider: Provider, resource: string) =>
     Effect.gen(function* () {
       const opaque = yield* TokenVerifier.TokenVerifier
       const jwt = yield* TokenVerifier.makeJwt(
-        JwtProfile.accessToken({ issuer: provider.issuer, audience: [resource, `${resource}/jwt`] })
+        JwtProfile.accessToken({ issuer: provider.issuer, audience: [resource, jwtResource] })
       )
       return TokenVerifier.byIssuer({ issuers: { [provider.issuer]: jwt }, opaque })
     })
@@ -133,7 +136,7 @@ describe("opaque tokens of oidc-provider", () => {
       )
       const issue = tokensOf(provider)
       assert.strictEqual(yield* status(resource, (yield* issue(resource)).accessToken), 200)
-      // What the provider makes a JWT of is told by the resource alone.
+      assert.strictEqual(yield* status(resource, (yield* issue(jwtResource)).accessToken), 200)
       const foreign = yield* issue("https://other.example/notes")
       assert.strictEqual(yield* status(resource, foreign.accessToken), 401)
     }).pipe(Effect.provide(NodeHttpClient.layerUndici))

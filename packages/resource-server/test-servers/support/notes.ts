@@ -4,6 +4,8 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as OAuthClient from "effect-oauth/OAuthClient"
@@ -90,6 +92,6 @@ export const serve = <E, R>(
         answered.push(error === undefined ? `${response.status}` : `${response.status} ${error}`)
       })
     )
-    yield* serve(Effect.provide(told, context))
+    yield* serve(Logger.withMinimumLogLevel(Effect.provide(told, context), LogLevel.None))
     return { resource, answered }
   })
