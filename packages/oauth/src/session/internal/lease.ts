@@ -41,5 +41,5 @@ export const isOver = (
 /** The wait before looking again: longer each time, and never quite that of others. */
 export const pause = (round: number): Effect.Effect<void> =>
   Effect.flatMap(Random.nextRange(0.5, 1.5), (jitter) =>
-    Effect.interruptible(Effect.sleep(Math.min(50 * 2 ** round, 500) * jitter))
+    Effect.interruptible(Effect.sleep(Math.min(20 * 2 ** round, 500) * jitter))
   )
