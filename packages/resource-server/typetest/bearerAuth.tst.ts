@@ -32,20 +32,20 @@ const identity = { resource: "https://api.example", issuer: "https://issuer.exam
 
 describe("handlers", () => {
   test("under BearerAuth have the AccessToken, and need BearerAuth of the program", () => {
-    const handlers = HttpApiBuilder.group(Guarded, "notes", (_) => _.handle("list", () => subject))
-    expect<Layer.Layer.Context<typeof handlers>>().type.toBe<BearerAuth.BearerAuth>()
+    const _handlers = HttpApiBuilder.group(Guarded, "notes", (_) => _.handle("list", () => subject))
+    expect<Layer.Layer.Context<typeof _handlers>>().type.toBe<BearerAuth.BearerAuth>()
   })
 
   test("without BearerAuth do not: the program would have to provide one token for all", () => {
-    const handlers = HttpApiBuilder.group(Unguarded, "notes", (_) => _.handle("list", () => subject))
-    expect<Layer.Layer.Context<typeof handlers>>().type.toBe<AccessToken>()
+    const _handlers = HttpApiBuilder.group(Unguarded, "notes", (_) => _.handle("list", () => subject))
+    expect<Layer.Layer.Context<typeof _handlers>>().type.toBe<AccessToken>()
   })
 
   test("may fail as the middleware does", () => {
-    const handlers = HttpApiBuilder.group(Guarded, "notes", (_) =>
+    const _handlers = HttpApiBuilder.group(Guarded, "notes", (_) =>
       _.handle("list", () => Effect.as(BearerAuth.authorize({ scope: ["a"] }), "list"))
     )
-    expect<Layer.Layer.Context<typeof handlers>>().type.toBe<
+    expect<Layer.Layer.Context<typeof _handlers>>().type.toBe<
       BearerAuth.BearerAuth | Authenticator.Authenticator
     >()
     expect(BearerAuth.authorize({})).type.toBe<
@@ -89,8 +89,8 @@ describe("requirements", () => {
 describe("guards", () => {
   test("take the AccessToken off what an app needs, and ask for an Authenticator", () => {
     const app = Effect.as(AccessToken, HttpServerResponse.empty())
-    const guarded = HttpRouter.empty.pipe(HttpRouter.get("/", app), HttpRouter.use(Guard.protect()))
-    expect<Extract<Effect.Effect.Context<typeof guarded>, AccessToken>>().type.toBe<never>()
+    const _guarded = HttpRouter.empty.pipe(HttpRouter.get("/", app), HttpRouter.use(Guard.protect()))
+    expect<Extract<Effect.Effect.Context<typeof _guarded>, AccessToken>>().type.toBe<never>()
   })
 
   test("of a Web request fail with the answer", () => {

@@ -55,16 +55,16 @@ export const judge = (
   }
   const reason =
     scope !== undefined && !scope.every((one) => principal.scope.includes(one))
-      ? "scope"
+      ? `the scope ${Scope.format(scope)} is needed`
       : authorizationDetails !== undefined && !authorizationDetails(principal.authorizationDetails)
-        ? "authorization_details"
+        ? "authorization_details do not allow it"
         : predicate !== undefined && !predicate(principal)
-          ? "predicate"
+          ? "the predicate of the endpoint does not allow it"
           : undefined
   return reason === undefined
     ? undefined
     : {
-        reason: `the ${reason} of the endpoint is not kept`,
+        reason,
         refusal: new InsufficientScope({
           error: "insufficient_scope",
           error_description: "The access token does not allow this request",
