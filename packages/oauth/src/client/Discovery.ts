@@ -123,10 +123,9 @@ export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient
           header === undefined
             ? Option.none()
             : // A resource that takes bound tokens alone challenges with DPoP (RFC 9728 section 5.1, RFC 9449 section 7.1).
-              Option.firstSomeOf([
-                Challenge.find(Challenge.parse(header), "Bearer"),
+              Option.orElse(Challenge.find(Challenge.parse(header), "Bearer"), () =>
                 Challenge.find(Challenge.parse(header), "DPoP")
-              ])
+              )
         const named = (parameter: string) =>
           Option.flatMap(challenge, (one) => Challenge.parameter(one, parameter))
         const candidates = ProtectedResourceMetadata.candidates({

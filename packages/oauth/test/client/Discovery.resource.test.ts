@@ -27,6 +27,19 @@ const asked = Effect.flatMap(TestIssuer.TestIssuer, (issuer) =>
   Effect.map(issuer.requests, (all) => all.map(({ url }) => url.href))
 )
 
+describe("Discovery.resource", () => {
+  it.effect(
+    "RFC 9728 section 5.1: a challenge of scheme DPoP counts where there is none of scheme Bearer",
+    () =>
+      Effect.gen(function* () {
+        const { challengedScope } = yield* resource(api, 'DPoP algs="ES256", scope="bound"')
+        assert.deepStrictEqual(challengedScope, ["bound"])
+        const both = yield* resource(api, 'DPoP scope="bound", Bearer scope="plain"')
+        assert.deepStrictEqual(both.challengedScope, ["plain"])
+      }).pipe(Effect.provide(layer()))
+  )
+})
+
 describe("Discovery.fromResource", () => {
   it.effect("RFC 9728 section 5.1: goes by the challenge of a 401", () =>
     Effect.gen(function* () {
