@@ -1,8 +1,8 @@
 /** Getting a token: client credentials, against oauth4webapi at one server. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeCryptoEngine from "effect-oauth-node/NodeCryptoEngine"
+import * as NodeHttp from "effect-oauth-node/NodeHttp"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as Keyring from "effect-oauth/Keyring"
@@ -146,7 +146,7 @@ export const make = async (): Promise<Requests> => {
   const groups: Array<Group> = []
   for (const method of ["client_secret_basic", "private_key_jwt"] as const) {
     const ask = await peer(issuer, method, keys)
-    const overUndici = ours(issuer, method, keys, NodeHttpClient.layerUndici, NodeCryptoEngine.layer)
+    const overUndici = ours(issuer, method, keys, NodeHttp.layer, NodeCryptoEngine.layer)
     const overFetch = ours(issuer, method, keys, FetchHttpClient.layer, Layer.empty)
     runtimes.push(overUndici, overFetch)
     for (const atOnce of [1, inFlight]) {

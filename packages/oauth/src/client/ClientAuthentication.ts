@@ -100,14 +100,19 @@ export const none: ClientAuthentication = publicClient
  * @since 0.1.0
  * @category constructors
  */
-export const clientSecretBasic = (secret: Redacted.Redacted<string>): ClientAuthentication => ({
-  authenticate: ({ clientId }) =>
-    Effect.sync(() => ({
-      headers: basic(`${formEncode(clientId)}:${formEncode(Redacted.value(secret))}`),
-      parameters: [],
-      secrets: [secret]
-    }))
-})
+export const clientSecretBasic = (secret: Redacted.Redacted<string>): ClientAuthentication => {
+  // One client says the same every time.
+  let last: { readonly clientId: string; readonly credentials: Effect.Effect<Credentials> } | undefined
+  return {
+    authenticate: ({ clientId }) => {
+      if (last?.clientId !== clientId) {
+        const headers = basic(`${formEncode(clientId)}:${formEncode(Redacted.value(secret))}`)
+        last = { clientId, credentials: Effect.succeed({ headers, parameters: [], secrets: [secret] }) }
+      }
+      return last.credentials
+    }
+  }
+}
 
 /**
  * `client_secret_basic` as many servers read it: id and secret are not encoded
@@ -161,10 +166,11 @@ export const clientSecretPost = (secret: Redacted.Redacted<string>): ClientAuthe
  * @since 0.1.0
  * @category constructors
  */
-export const clientSecret = (secret: Redacted.Redacted<string>): ClientAuthentication => ({
-  authenticate: (request) => {
+export const clientSecret = (secret: Redacted.Redacted<string>): ClientAuthentication => {
+  const inHeader = clientSecretBasic(secret)
+  const authenticate: ClientAuthentication["authenticate"] = (request) => {
     const supported = request.metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"]
-    if (supported.includes("client_secret_basic")) return clientSecretBasic(secret).authenticate(request)
+    if (supported.includes("client_secret_basic")) return inHeader.authenticate(request)
     if (supported.includes("client_secret_post")) return clientSecretPost(secret).authenticate(request)
     return Effect.fail(
       new DiscoveryError({
@@ -175,7 +181,8 @@ export const clientSecret = (secret: Redacted.Redacted<string>): ClientAuthentic
       })
     )
   }
-})
+  return { authenticate }
+}
 
 /**
  * A secret that is fetched or made for every request: out of a vault, or the

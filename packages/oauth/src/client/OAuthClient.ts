@@ -8,6 +8,7 @@ import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -154,13 +155,24 @@ export const make = <R = never>(
       "1 hour"
     )
     const metadata = discovered.get
+    // What was found usable in this metadata need not be looked at for every request.
+    const usable = new Map<string, { readonly of: object; readonly url: string }>()
     const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
-      Effect.flatMap(metadata, (known) =>
-        AuthorizationServerMetadata.endpoint(operation, known, name, {
-          ...rules,
-          mutualTls: authentication.usesAlias?.(name)
-        })
-      )
+      Effect.flatMap(metadata, (known) => {
+        const found = usable.get(name)
+        return found?.of === known
+          ? Effect.succeed(found.url)
+          : Effect.map(
+              AuthorizationServerMetadata.endpoint(operation, known, name, {
+                ...rules,
+                mutualTls: authentication.usesAlias?.(name)
+              }),
+              (url) => {
+                usable.set(name, { of: known, url })
+                return url
+              }
+            )
+      })
 
     const context = yield* Effect.context<R>()
 
@@ -196,18 +208,11 @@ export const make = <R = never>(
       metadata,
       endpoint,
       authenticate: (operation, endpoint) =>
-        Effect.flatMap(metadata, (known) =>
-          Effect.provide(
-            authentication.authenticate({
-              operation,
-              clientId: options.clientId,
-              metadata: known,
-              endpoint,
-              wire
-            }),
-            context
-          )
-        ),
+        Effect.flatMap(metadata, (known) => {
+          const request = { operation, clientId: options.clientId, metadata: known, endpoint, wire }
+          const credentials = authentication.authenticate(request)
+          return atHand(credentials) ? credentials : Effect.provide(credentials, context)
+        }),
       serverKeys,
       verifyIdToken: (idToken, expectation) =>
         Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
@@ -255,6 +260,10 @@ export const layerConfig = <R = never>(
   config: Config.Config<OAuthClient.Options<R>>
 ): Layer.Layer<OAuthClient, DiscoveryError | ConfigError, R | HttpClient.HttpClient> =>
   Layer.scoped(OAuthClient, Effect.flatMap(config, make))
+
+/** Credentials that are there already need nothing. */
+const atHand = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<void, DiscoveryError> => {
   const problem = Endpoint.redirectUriProblem(uri, rules)

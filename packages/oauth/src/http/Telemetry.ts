@@ -18,10 +18,13 @@ import type { OAuthError } from "../protocol/OAuthError.js"
  * @since 0.1.0
  * @category metrics
  */
-export const tokenRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_token_requests", {
-  description: "Requests to token endpoints",
-  incremental: true
-})
+export const tokenRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
+  "oauth_token_requests",
+  {
+    description: "Requests to token endpoints",
+    incremental: true
+  }
+)
 
 /**
  * How long a request to a token endpoint took, in milliseconds.
@@ -29,7 +32,7 @@ export const tokenRequests: Metric.Metric.Counter<number> = Metric.counter("oaut
  * @since 0.1.0
  * @category metrics
  */
-export const tokenRequestDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+export const tokenRequestDuration: Metric.Metric.Histogram<number> = /* @__PURE__ */ Metric.histogram(
   "oauth_token_request_duration",
   MetricBoundaries.exponential({ start: 5, factor: 2, count: 12 }),
   "Duration of requests to token endpoints in milliseconds"
@@ -41,10 +44,13 @@ export const tokenRequestDuration: Metric.Metric.Histogram<number> = Metric.hist
  * @since 0.1.0
  * @category metrics
  */
-export const jwksFetches: Metric.Metric.Counter<number> = Metric.counter("oauth_jwks_fetches", {
-  description: "Fetches of JSON Web Key sets",
-  incremental: true
-})
+export const jwksFetches: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
+  "oauth_jwks_fetches",
+  {
+    description: "Fetches of JSON Web Key sets",
+    incremental: true
+  }
+)
 
 /**
  * How the keys of an issuer are when a fetch of them has ended, tagged with
@@ -54,7 +60,7 @@ export const jwksFetches: Metric.Metric.Counter<number> = Metric.counter("oauth_
  * @since 0.1.0
  * @category metrics
  */
-export const jwksHealth: Metric.Metric.Counter<number> = Metric.counter("oauth_jwks_health", {
+export const jwksHealth: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter("oauth_jwks_health", {
   description: "States of key sets after a fetch",
   incremental: true
 })
@@ -67,7 +73,7 @@ export const jwksHealth: Metric.Metric.Counter<number> = Metric.counter("oauth_j
  * @since 0.1.0
  * @category metrics
  */
-export const refreshes: Metric.Metric.Counter<number> = Metric.counter("oauth_refreshes", {
+export const refreshes: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter("oauth_refreshes", {
   description: "Refreshes of sessions",
   incremental: true
 })
@@ -79,10 +85,13 @@ export const refreshes: Metric.Metric.Counter<number> = Metric.counter("oauth_re
  * @since 0.1.0
  * @category metrics
  */
-export const resourceRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_resource_requests", {
-  description: "Requests to a protected resource",
-  incremental: true
-})
+export const resourceRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
+  "oauth_resource_requests",
+  {
+    description: "Requests to a protected resource",
+    incremental: true
+  }
+)
 
 /**
  * Counts what came of looking for new tokens.

@@ -6,19 +6,23 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Endpoint from "../protocol/Endpoint.js"
 import { TransportError } from "../protocol/OAuthError.js"
 import { HttpLimits } from "./HttpLimits.js"
 import type { Limits } from "./HttpLimits.js"
 import { broken, readBody } from "./internal/body.js"
 import { parseRetryAfter, withRetries } from "./internal/retry.js"
+import { within } from "./internal/within.js"
 
 /**
  * An answer, read whole under the cap. Any status is an answer but a redirect.
@@ -75,16 +79,19 @@ export interface Wire {
  * @category constructors
  */
 export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.gen(function* () {
-  const client = harden(yield* HttpClient.HttpClient)
+  const client = HttpClient.withScope(yield* HttpClient.HttpClient)
   const limits = yield* HttpLimits
+
+  let last: ReturnType<typeof checked> | undefined
 
   const exchange = (
     operation: string,
     request: HttpClientRequest.HttpClientRequest,
     maxBodyBytes: number
   ) => {
-    const url = safeUrl(request.url)
-    const problem = Endpoint.problem(request.url, { allowInsecure: limits.allowInsecure })
+    // A client asks the same endpoint again and again.
+    if (last?.text !== request.url) last = checked(request.url, limits)
+    const { problem, url } = last
     const forbidden = (why: string) =>
       new TransportError({
         operation,
@@ -94,41 +101,36 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
         message: `${operation} refused to send to ${url}: ${why}.`
       })
     if (Option.isSome(problem)) return Effect.fail(forbidden(problem.value))
-    // A copy, since the abort signal of an exchange belongs to one request value.
-    return client.execute(HttpClientRequest.setHeaders(request, {})).pipe(
-      Effect.mapError(({ reason }) =>
-        // Such as a client that keeps away from private addresses: its own words may hold what is secret.
-        reason === "InvalidUrl" ? forbidden("the HttpClient forbids it") : broken(operation, url)
+    return within(
+      // A copy, since the abort signal of an exchange belongs to one request value.
+      client.execute(HttpClientRequest.setHeaders(request, {})).pipe(
+        Effect.mapError(({ reason }) =>
+          // Such as a client that keeps away from private addresses: its own words may hold what is secret.
+          reason === "InvalidUrl" ? forbidden("the HttpClient forbids it") : broken(operation, url)
+        ),
+        Effect.flatMap((response) => {
+          // The platform's responses make them anew for whoever asks.
+          const { headers, status } = response
+          return Effect.map(readBody(operation, url, response, maxBodyBytes), (body): WireResponse => ({
+            status,
+            headers,
+            body,
+            url
+          }))
+        }),
+        // A platform's client may die on what a server sends; to a flow that is a broken connection.
+        Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
+        hardened
       ),
-      Effect.flatMap((response) =>
-        Effect.map(readBody(operation, url, response, maxBodyBytes), (body): WireResponse => ({
-          status: response.status,
-          headers: response.headers,
-          body,
-          url
-        }))
-      ),
-      Effect.scoped,
-      // A platform's client may die on what a server sends; to a flow that is a broken connection.
-      Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
-      // The deadline must be able to interrupt the exchange of an uninterruptible caller.
-      Effect.interruptible,
-      Effect.timeoutFail({
-        duration: limits.deadline,
-        onTimeout: () =>
-          new TransportError({
-            operation,
-            reason: "timeout",
-            url,
-            retriable: true,
-            message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
-          })
-      }),
-      // The interruption of a fiber reaches the children that a timeout makes even where the fiber itself is
-      // uninterruptible: without this, a grant once sent would be abandoned.
-      Effect.disconnect,
-      // Fibers inside the platform's clients fail with errors that print headers and URLs, and Effect logs those.
-      Effect.withUnhandledErrorLogLevel(Option.none())
+      limits.deadline,
+      () =>
+        new TransportError({
+          operation,
+          reason: "timeout",
+          url,
+          retriable: true,
+          message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
+        })
     )
   }
 
@@ -162,6 +164,9 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
   return { send, get, limits }
 })
 
+/** Made once, since the platforms take long to make one; it keeps nothing from one text to the next. */
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
 /**
  * The text of an answer: strict UTF-8, without a byte order mark.
  *
@@ -170,7 +175,7 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
  */
 export const text = (operation: string, response: WireResponse): Effect.Effect<string, TransportError> =>
   Effect.try({
-    try: () => new TextDecoder("utf-8", { fatal: true }).decode(response.body),
+    try: () => utf8.decode(response.body),
     catch: () => unreadable(operation, response, "is not UTF-8 text")
   })
 
@@ -269,31 +274,42 @@ const secretHeaders = [
   "oauth-client-attestation-pop"
 ]
 
-const harden = (
-  client: HttpClient.HttpClient
-): HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope> =>
-  client.pipe(
-    HttpClient.withScope,
-    HttpClient.withTracerPropagation(false),
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.transformResponse((response) =>
-      response.pipe(
-        // FetchHttpClient follows redirects unless told otherwise.
-        Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>
-          Context.add(context, FetchHttpClient.RequestInit, {
-            ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-            redirect: "manual"
-          })
-        ),
-        Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secretHeaders])
+/**
+ * In the fiber of an exchange: no redirect, no trace header, no span; and nothing of its errors in a log, since
+ * what fails inside the platform's clients prints headers and URLs. An exchange that does not end well is aborted.
+ */
+const hardened = <A, E>(exchange: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
+  Effect.updateFiberRefs((id, refs) =>
+    FiberRefs.updateManyAs(refs, {
+      entries: [
+        [HttpClient.currentTracerPropagation, [[id, false]]],
+        [HttpClient.currentTracerDisabledWhen, [[id, constTrue]]],
+        [
+          Headers.currentRedactedNames,
+          [[id, [...FiberRefs.getOrDefault(refs, Headers.currentRedactedNames), ...secretHeaders]]]
+        ],
+        [FiberRef.unhandledErrorLogLevel, [[id, Option.none()]]]
+      ]
+    })
+  ).pipe(
+    Effect.zipRight(Scope.make()),
+    Effect.flatMap((scope) =>
+      Effect.onError(exchange, (cause) => Scope.close(scope, Exit.failCause(cause))).pipe(
+        Effect.mapInputContext((context: Context.Context<never>) =>
+          Context.add(context, Scope.Scope, scope).pipe(
+            Context.add(FetchHttpClient.RequestInit, {
+              ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+              // FetchHttpClient follows redirects unless told otherwise.
+              redirect: "manual"
+            })
+          )
+        )
       )
     )
   )
 
-/** Origin and path: a query or userinfo may hold secrets, and hostile text is cut. */
-const safeUrl = (text: string): string => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  return url === undefined || url.host === ""
-    ? "(not a URL)"
-    : `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500)
-}
+const checked = (text: string, limits: Limits) => ({
+  text,
+  url: Endpoint.show(text),
+  problem: Endpoint.problem(text, limits)
+})

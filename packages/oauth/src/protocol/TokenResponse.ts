@@ -40,9 +40,9 @@ export interface TokenResponseContext {
 export const decode = (
   body: Readonly<Record<string, unknown>>,
   context: TokenResponseContext
-): Effect.Effect<TokenSet, ProtocolViolation> =>
-  Effect.gen(function* () {
-    const violation = (member: string, reason: ProtocolViolation["reason"], rule: string) =>
+): Effect.Effect<TokenSet, ProtocolViolation> => {
+  const violation = (member: string, reason: ProtocolViolation["reason"], rule: string) =>
+    Effect.fail(
       new ProtocolViolation({
         operation: context.operation,
         reason,
@@ -50,69 +50,64 @@ export const decode = (
         rule: `RFC 6749 section 5.1: ${rule}`,
         message: `${context.operation}: the token response of ${context.issuer} is not valid: ${rule} (RFC 6749 section 5.1).`
       })
-    const text = (member: string): Effect.Effect<Option.Option<string>, ProtocolViolation> => {
-      const value = body[member]
-      if (value === undefined || value === null) return Effect.succeed(Option.none())
-      return typeof value === "string"
-        ? Effect.succeed(Option.some(value))
-        : Effect.fail(violation(member, "type", `${member} must be a string`))
-    }
-    const required = (member: string) =>
-      Effect.flatMap(text(member), (value) =>
-        Option.isSome(value) && value.value !== ""
-          ? Effect.succeed(value.value)
-          : Effect.fail(violation(member, "missing", `${member} is required`))
-      )
-    const secret = (member: string) =>
-      Effect.map(text(member), (value) =>
-        Option.map(
-          Option.filter(value, (token) => token !== ""),
-          Redacted.make
-        )
-      )
-
-    const accessToken = Redacted.make(yield* required("access_token"))
-    const tokenType = tokenTypes.get((yield* required("token_type")).toLowerCase())
-    if (tokenType === undefined) {
-      return yield* Effect.fail(
-        violation("token_type", "unsupported", "token_type must be one the client understands (Bearer, DPoP)")
-      )
-    }
-
-    const expiresIn = body["expires_in"] ?? undefined
-    if (expiresIn !== undefined && typeof expiresIn !== "number") {
-      return yield* Effect.fail(violation("expires_in", "type", "expires_in must be a number of seconds"))
-    }
-    if (
-      expiresIn !== undefined &&
-      !(expiresIn >= 0 && context.receivedAt + expiresIn * 1000 <= lastInstant)
-    ) {
-      return yield* Effect.fail(violation("expires_in", "value", "expires_in must be a lifetime in seconds"))
-    }
-
-    const details = body["authorization_details"] ?? undefined
-    if (details !== undefined && !Array.isArray(details)) {
-      return yield* Effect.fail(
-        violation("authorization_details", "type", "authorization_details must be an array")
-      )
-    }
-
-    return {
-      issuer: context.issuer,
-      accessToken,
-      tokenType,
-      expiresAt: Option.map(Option.fromNullable(expiresIn), (seconds) => context.receivedAt + seconds * 1000),
-      scope: Option.match(yield* text("scope"), {
-        onNone: () => context.requestedScope,
-        onSome: Scope.parse
-      }),
-      refreshToken: yield* secret("refresh_token"),
-      idToken: yield* secret("id_token"),
-      issuedTokenType: yield* text("issued_token_type"),
-      authorizationDetails: Option.fromNullable<ReadonlyArray<unknown> | undefined>(details),
-      additional: Redacted.make(additionalMembers(body))
-    }
+    )
+  const text = (member: string): string | undefined => {
+    const value = body[member]
+    return typeof value === "string" ? value : undefined
+  }
+  for (const member of textMembers) {
+    const value = body[member] ?? ""
+    if (typeof value !== "string") return violation(member, "type", `${member} must be a string`)
+    if (value === "" && isRequired(member)) return violation(member, "missing", `${member} is required`)
+  }
+  const tokenType = tokenTypes.get((text("token_type") ?? "").toLowerCase())
+  if (tokenType === undefined) {
+    return violation(
+      "token_type",
+      "unsupported",
+      "token_type must be one the client understands (Bearer, DPoP)"
+    )
+  }
+  const expiresIn = body["expires_in"] ?? undefined
+  if (expiresIn !== undefined && typeof expiresIn !== "number") {
+    return violation("expires_in", "type", "expires_in must be a number of seconds")
+  }
+  if (expiresIn !== undefined && !(expiresIn >= 0 && context.receivedAt + expiresIn * 1000 <= lastInstant)) {
+    return violation("expires_in", "value", "expires_in must be a lifetime in seconds")
+  }
+  const details = body["authorization_details"] ?? undefined
+  if (details !== undefined && !Array.isArray(details)) {
+    return violation("authorization_details", "type", "authorization_details must be an array")
+  }
+  const secret = (member: string) => {
+    const token = text(member)
+    return token === undefined || token === "" ? Option.none() : Option.some(Redacted.make(token))
+  }
+  const scope = text("scope")
+  return Effect.succeed({
+    issuer: context.issuer,
+    accessToken: Redacted.make(text("access_token") ?? ""),
+    tokenType,
+    expiresAt: expiresIn === undefined ? Option.none() : Option.some(context.receivedAt + expiresIn * 1000),
+    scope: scope === undefined ? context.requestedScope : Scope.parse(scope),
+    refreshToken: secret("refresh_token"),
+    idToken: secret("id_token"),
+    issuedTokenType: Option.fromNullable(text("issued_token_type")),
+    authorizationDetails: Option.fromNullable<ReadonlyArray<unknown> | undefined>(details),
+    additional: Redacted.make(additionalMembers(body))
   })
+}
+
+const textMembers: ReadonlyArray<string> = [
+  "access_token",
+  "token_type",
+  "scope",
+  "refresh_token",
+  "id_token",
+  "issued_token_type"
+]
+
+const isRequired = (member: string): boolean => member === "access_token" || member === "token_type"
 
 const tokenTypes: ReadonlyMap<string, TokenSet["tokenType"]> = new Map([
   ["bearer", "Bearer"],
@@ -123,16 +118,7 @@ const tokenTypes: ReadonlyMap<string, TokenSet["tokenType"]> = new Map([
 /** The last instant that a date can hold, in milliseconds since the epoch. */
 const lastInstant = 8.64e15
 
-const knownMembers: ReadonlySet<string> = new Set([
-  "access_token",
-  "token_type",
-  "expires_in",
-  "scope",
-  "refresh_token",
-  "id_token",
-  "issued_token_type",
-  "authorization_details"
-])
+const knownMembers: ReadonlySet<string> = new Set([...textMembers, "expires_in", "authorization_details"])
 
 /** `Object.fromEntries` defines members, so one named `__proto__` is only a member. */
 const additionalMembers = (body: Readonly<Record<string, unknown>>): Record<string, unknown> =>

@@ -1,3 +1,4 @@
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -71,15 +72,16 @@ const sendOnce = (
     }
     for (const [name, value] of Object.entries(extra)) body.append(name, value)
 
-    let request = HttpClientRequest.post(endpoint).pipe(
-      HttpClientRequest.setHeader("accept", form.accept ?? "application/json"),
-      HttpClientRequest.bodyText(body.toString(), "application/x-www-form-urlencoded")
-    )
+    const headers: Record<string, string> = { accept: form.accept ?? "application/json" }
     for (const [name, value] of Object.entries({ ...credentials.headers, dpop: proof })) {
       if (value === undefined) continue
       secrets.push(Redacted.value(value))
-      request = HttpClientRequest.setHeader(request, name, Redacted.value(value))
+      headers[name] = Redacted.value(value)
     }
+    const request = HttpClientRequest.post(endpoint, {
+      headers,
+      body: HttpBody.text(body.toString(), "application/x-www-form-urlencoded")
+    })
     return { response: yield* client.wire.send(operation, request), secrets }
   })
 
@@ -95,25 +97,39 @@ export const object = (
   Readonly<Record<string, unknown>>,
   TransportError | OAuthResponseError | ProtocolViolation
 > =>
-  Effect.gen(function* () {
-    const json = yield* Effect.catchAll(Wire.json(operation, response), (error) =>
-      response.status === 200
-        ? Effect.fail(error)
-        : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
-    )
-    if (!Predicate.isReadonlyRecord(json) || Array.isArray(json)) {
-      return yield* response.status === 200
-        ? Effect.fail(notAnObject(operation, response))
-        : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
+  Effect.matchEffect(Wire.json(operation, response), {
+    onFailure: (error) => unlessOk(operation, response, error),
+    onSuccess: (
+      json
+    ): Effect.Effect<
+      Readonly<Record<string, unknown>>,
+      TransportError | OAuthResponseError | ProtocolViolation
+    > => {
+      if (!Predicate.isReadonlyRecord(json) || Array.isArray(json)) {
+        return unlessOk(operation, response, notAnObject(operation, response))
+      }
+      if (!("error" in json)) return Effect.succeed(json)
+      return Effect.flatMap(Wire.retryAfter(response), (retryAfter) =>
+        Option.match(
+          ErrorResponse.decode(json, { operation, status: response.status, retryAfter, secrets }),
+          {
+            onNone: () => Effect.succeed(json),
+            onSome: Effect.fail
+          }
+        )
+      )
     }
-    const error = ErrorResponse.decode(json, {
-      operation,
-      status: response.status,
-      retryAfter: yield* Wire.retryAfter(response),
-      secrets
-    })
-    return Option.isSome(error) ? yield* error.value : json
   })
+
+/** What is wrong with the body of a success; of anything else the status says enough. */
+const unlessOk = <E>(
+  operation: string,
+  response: Wire.WireResponse,
+  error: E
+): Effect.Effect<never, E | TransportError> =>
+  response.status === 200
+    ? Effect.fail(error)
+    : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
 
 /** Parameters that a caller may not set beside a grant, whether or not the grant sets them. */
 const reservedNames: ReadonlySet<string> = new Set([

@@ -1,45 +1,80 @@
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { TransportError } from "../../protocol/OAuthError.js"
 
-/** Reads a body while it arrives and stops at the cap. */
+/** Reads a body while it arrives and stops at the cap; whoever calls lets go of the connection then. */
 export const readBody = (
   operation: string,
   url: string,
   response: HttpClientResponse.HttpClientResponse,
   maxBodyBytes: number
 ): Effect.Effect<Uint8Array, TransportError> => {
-  const tooLarge = Effect.fail(
-    new TransportError({
-      operation,
-      reason: "too_large",
-      url,
-      status: response.status,
-      retriable: false,
-      message: `${operation}: the answer of ${url} is larger than ${maxBodyBytes} bytes and was cut off.`
-    })
-  )
-  if (Number(response.headers["content-length"] ?? 0) > maxBodyBytes) return tooLarge
-  const chunks: Array<Uint8Array> = []
+  const parts: Array<Uint8Array> = []
   let size = 0
-  return response.stream.pipe(
-    // Before it is run: a stream runs in a fiber of its own, whose failure is logged as it is.
-    Stream.catchAll((error) =>
-      // No body at all is an empty body.
-      error.reason === "EmptyBody" ? Stream.empty : Stream.fail(broken(operation, url))
-    ),
-    Stream.runForEachChunk((incoming) => {
-      for (const bytes of incoming) {
-        size += bytes.byteLength
-        if (size > maxBodyBytes) return tooLarge
-        chunks.push(bytes)
-      }
-      return Effect.void
-    }),
-    Effect.map(() => concat(chunks, size))
+  const take = (bytes: Uint8Array): boolean => {
+    parts.push(bytes)
+    size += bytes.byteLength
+    return size <= maxBodyBytes
+  }
+  const tooLarge = Effect.failSync(
+    () =>
+      new TransportError({
+        operation,
+        reason: "too_large",
+        url,
+        status: response.status,
+        retriable: false,
+        message: `${operation}: the answer of ${url} is larger than ${maxBodyBytes} bytes and was cut off.`
+      })
   )
+  const source = sourceOf(response)
+  const read =
+    source === undefined
+      ? response.stream.pipe(
+          // Before it is run: a stream runs in a fiber of its own, whose failure is logged as it is.
+          Stream.catchAll((error) =>
+            // No body at all is an empty body.
+            error.reason === "EmptyBody" ? Stream.empty : Stream.fail(broken(operation, url))
+          ),
+          Stream.runForEachChunk((incoming) => {
+            for (const bytes of incoming) if (!take(bytes)) return tooLarge
+            return Effect.void
+          })
+        )
+      : Effect.tryPromise({
+          try: async () => {
+            for await (const bytes of source) if (!take(bytes)) break
+          },
+          catch: () => broken(operation, url)
+        })
+  return Effect.flatMap(read, () => (size > maxBodyBytes ? tooLarge : Effect.succeed(concat(parts, size))))
 }
+
+const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const whole = new Uint8Array(size)
+  let offset = 0
+  for (const bytes of parts) {
+    whole.set(bytes, offset)
+    offset += bytes.byteLength
+  }
+  return whole
+}
+
+/**
+ * What the responses of the platform's clients for fetch and undici read from. To run a `Stream` over it takes
+ * longer than all the rest of an exchange; a response that has none is read so all the same.
+ */
+const sourceOf = (response: object): AsyncIterable<Uint8Array> | undefined =>
+  Predicate.hasProperty(response, "source") &&
+  Predicate.hasProperty(response.source, "body") &&
+  isIterable(response.source.body)
+    ? response.source.body
+    : undefined
+
+const isIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
+  Predicate.hasProperty(body, Symbol.asyncIterator)
 
 /** The connection broke, or there never was one. */
 export const broken = (operation: string, url: string): TransportError =>
@@ -50,15 +85,3 @@ export const broken = (operation: string, url: string): TransportError =>
     retriable: true,
     message: `${operation}: ${url} could not be reached, or the connection broke. Check the address, the network and any proxy.`
   })
-
-const concat = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const [only] = chunks
-  if (only !== undefined && chunks.length === 1) return only
-  const whole = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return whole
-}
