@@ -54,11 +54,19 @@ export const another = (
   options: Partial<TokenManager.TokenManager.Options> = {}
 ) => manage(secrets, { source: server.source, ...options })
 
-/** Lets what does not wait for time go on: hashes and the like take turns of the event loop. */
-export const settle = TestServices.provideLive(Effect.sleep("15 millis"))
+/** One hash and one turn of the event loop: by then those that were asked for before are done, however busy the machine. */
+const probe = TestServices.provideLive(
+  Effect.zipRight(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(64))),
+    Effect.sleep(0)
+  )
+)
+
+/** Lets what does not wait for time go on: the names of entries are hashes, and take turns of the event loop. */
+export const settle = Effect.repeatN(probe, 9)
 
 /** The same between two of many steps, where the next one waits as well. */
-const brief = TestServices.provideLive(Effect.sleep("3 millis"))
+const brief = Effect.repeatN(probe, 3)
 
 /** What becomes of an effect while time passes, and how long it took by the clock of the test. */
 export const timed = <A, E, R>(
