@@ -88,11 +88,9 @@ describe("a server that answers wrongly", () => {
         assert.isAbove(failed, 300)
         assert.strictEqual((yield* manager.state)._tag, "Active")
         const sent = (yield* issuer.requestsTo("token")).map(({ form }) => form.get("refresh_token"))
-        assert.strictEqual(
-          sent.at(-1) === Option.getOrThrow(Option.map(last.refreshToken, Redacted.value)),
-          false
-        )
-      }).pipe(Effect.provide(app()))
+        assert.notInclude(sent, Option.getOrThrow(Option.map(last.refreshToken, Redacted.value)))
+      }).pipe(Effect.provide(app())),
+    120_000
   )
 
   it.effect("issue 5: timeouts, where the server did nothing: the session survives", () =>
