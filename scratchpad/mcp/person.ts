@@ -73,7 +73,7 @@ const logIn = ({ resource, scope }: Needs) =>
       })
 
     const server = yield* metadata
-    yield* AuthorizationServerMetadata.requirePkce("mcp", server, { listed: true })
+    yield* AuthorizationServerMetadata.requireListedPkce("mcp", server)
     // A refresh token is asked for where the server knows how (SEP-2207).
     const offline = (server.scopes_supported ?? []).filter((name) => name === "offline_access")
     const asked = Scope.union(scope, offline)

@@ -180,33 +180,51 @@ export const supportsPkce = (metadata: AuthorizationServerMetadata): boolean =>
 
 /**
  * Fails with `unsupported` for a server that `supportsPkce` rules out, so that
- * a downgrade is never silent (RFC 9700 section 2.1.1). With `listed` also for a
- * server without the list, which is the rule of MCP.
+ * a downgrade is never silent (RFC 9700 section 2.1.1).
  *
  * @since 0.1.0
  * @category capabilities
  */
 export const requirePkce = (
   operation: string,
-  metadata: AuthorizationServerMetadata,
-  options: { readonly listed?: boolean | undefined } = {}
-): Effect.Effect<void, DiscoveryError> => {
-  const isListed = metadata.code_challenge_methods_supported !== undefined
-  return supportsPkce(metadata) && (isListed || options.listed !== true)
+  metadata: AuthorizationServerMetadata
+): Effect.Effect<void, DiscoveryError> =>
+  supportsPkce(metadata)
     ? Effect.void
     : Effect.fail(
         new DiscoveryError({
           operation,
           reason: "unsupported",
-          message: isListed
-            ? `The authorization server ${Endpoint.show(metadata.issuer)} lists its PKCE methods without S256, ` +
-              `the only one that is used here.`
-            : `The authorization server ${Endpoint.show(metadata.issuer)} does not say that it knows PKCE ` +
-              `(code_challenge_methods_supported), which is required here.`,
+          message:
+            `The authorization server ${Endpoint.show(metadata.issuer)} lists its PKCE methods without S256, ` +
+            `the only one that is used here.`,
           expected: "S256"
         })
       )
-}
+
+/**
+ * Fails with `unsupported` also for a server that says nothing of PKCE, which
+ * is the rule of MCP ("Authorization Code Protection").
+ *
+ * @since 0.1.0
+ * @category capabilities
+ */
+export const requireListedPkce = (
+  operation: string,
+  metadata: AuthorizationServerMetadata
+): Effect.Effect<void, DiscoveryError> =>
+  metadata.code_challenge_methods_supported !== undefined
+    ? requirePkce(operation, metadata)
+    : Effect.fail(
+        new DiscoveryError({
+          operation,
+          reason: "unsupported",
+          message:
+            `The authorization server ${Endpoint.show(metadata.issuer)} does not say that it knows PKCE ` +
+            `(code_challenge_methods_supported), which is required here.`,
+          expected: "code_challenge_methods_supported"
+        })
+      )
 
 /**
  * How an endpoint is looked up.

@@ -171,8 +171,9 @@ describe("AuthorizationServerMetadata.supportsPkce", () => {
           assert.strictEqual(outcome.left.reason, "unsupported")
           assert.include(outcome.left.message, issuer)
         }
-        const listed = yield* Effect.either(Metadata.requirePkce("Test.op", metadata, { listed: true }))
-        assert.strictEqual(listed._tag === "Right", methods?.includes("S256") === true, "MCP 2025-11-25")
+        const listed = yield* Effect.either(Metadata.requireListedPkce("Test.op", metadata))
+        assert.strictEqual(listed._tag === "Right", good && methods !== undefined, "MCP 2025-11-25")
+        if (listed._tag === "Left") assert.strictEqual(listed.left.reason, "unsupported")
       }
     })
   )
