@@ -7,8 +7,11 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as BearerCredential from "effect-oauth/BearerCredential"
 import type { JwtError, KeyringError } from "effect-oauth/OAuthError"
 import { TokenVerifier } from "effect-oauth/TokenVerifier"
@@ -20,7 +23,7 @@ import * as Incomings from "./Incoming.js"
 import * as Answer from "./internal/answer.js"
 import { judge } from "./internal/judge.js"
 import * as Refused from "./internal/refused.js"
-import { count, tell } from "./internal/telling.js"
+import { countNow, tell } from "./internal/telling.js"
 import type { InsufficientScope, InsufficientUserAuthentication, Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
 import { ResourceServer } from "./ResourceServer.js"
@@ -86,6 +89,23 @@ export declare namespace Authenticator {
   }
 }
 
+/** A request with one credential. */
+interface Asked {
+  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  readonly incoming: Incoming
+  readonly method: string
+  readonly requirements: Requirements
+  readonly scheme: BearerCredential.Scheme
+  readonly token: Redacted.Redacted<string>
+}
+
+/** What is done already needs no further step of the fiber. */
+const isValue = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+const secondsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number =>
+  Math.floor(Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis() / 1000)
+
 type Principal = AccessToken.AccessToken.Principal
 
 const nothing: Requirements = {}
@@ -107,14 +127,18 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
     const verifier = yield* TokenVerifier
     const constraint = yield* SenderConstraint
     const certificateOf = yield* Incomings.ClientCertificate
-    const { schemes } = constraint
+    const accepted = { schemes: constraint.schemes }
 
     const refuse = (refused: Refused.Refused, method: string): Effect.Effect<never, Refusal> =>
       Effect.zipRight(tell(server, refused, method), Effect.fail(refused.refusal))
 
     const read = (incoming: Incoming, requirements: Requirements) => {
       if (hasQueryToken(incoming.url)) return Refused.inQuery
-      const credential = BearerCredential.fromHeaders({ authorization: incoming.authorization }, { schemes })
+      const { authorization } = incoming
+      const credential =
+        authorization.length > 1
+          ? BearerCredential.fromHeaders({ authorization }, accepted)
+          : BearerCredential.fromHeader(authorization[0], accepted)
       switch (credential._tag) {
         case "Token":
           return credential
@@ -125,48 +149,52 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
       }
     }
 
-    const held = (principal: Principal, requirements: Requirements, method: string) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const shortfall = judge(principal, requirements, Math.floor(now / 1000))
-        return shortfall === undefined
-          ? Effect.succeed(principal)
-          : Effect.zipRight(tell(server, shortfall, method), Effect.fail(shortfall.refusal))
-      })
+    const admit = (
+      asked: Asked,
+      verified: VerifiedToken,
+      confirmation: Option.Option<AccessToken.AccessToken.Confirmation>
+    ): Effect.Effect<Principal, Refusal> => {
+      const { fiber, method, requirements, scheme, token } = asked
+      const principal = AccessToken.fromVerified(verified, { token, confirmation, issuers: server.issuers })
+      if (Option.isNone(principal)) return refuse(Refused.unreadable(requirements, scheme), method)
+      const shortfall = judge(principal.value, requirements, () => secondsOf(fiber))
+      if (shortfall !== undefined) return refuse(shortfall, method)
+      countNow(fiber, "accepted")
+      return Effect.succeed(principal.value)
+    }
+
+    const confirm = (asked: Asked, verified: VerifiedToken): Effect.Effect<Principal, Refusal> => {
+      const confirmed = constraint.check({ ...asked, claims: verified.claims })
+      return isValue(confirmed)
+        ? admit(asked, verified, confirmed.value)
+        : Effect.matchEffect(confirmed, {
+            onFailure: (error: ConstraintRefusal) =>
+              refuse(Refused.unconfirmed(error, asked.requirements, asked.scheme), asked.method),
+            onSuccess: (confirmation) => admit(asked, verified, confirmation)
+          })
+    }
 
     return {
       authenticate: (incoming, requirements = nothing) =>
-        Effect.suspend(() => {
+        Effect.withFiberRuntime<Principal, Refusal>((fiber) => {
           const { method } = incoming
           const credential = read(incoming, requirements)
           if (!("_tag" in credential)) return refuse(credential, method)
           const { scheme, token } = credential
-
-          const admit = (
-            verified: VerifiedToken,
-            confirmation: Option.Option<AccessToken.AccessToken.Confirmation>
-          ) => {
-            const principal = AccessToken.fromVerified(verified, {
-              token,
-              confirmation,
-              issuers: server.issuers
-            })
-            return Option.isNone(principal)
-              ? refuse(Refused.unreadable(requirements, scheme), method)
-              : Effect.tap(held(principal.value, requirements, method), count("accepted"))
-          }
-
+          const asked: Asked = { fiber, incoming, method, requirements, scheme, token }
           return Effect.matchEffect(verifier.verify(token), {
             onFailure: (error: JwtError | KeyringError) =>
               refuse(Refused.unverified(error, requirements, scheme), method),
-            onSuccess: (verified) =>
-              Effect.matchEffect(constraint.check({ incoming, scheme, token, claims: verified.claims }), {
-                onFailure: (error: ConstraintRefusal) =>
-                  refuse(Refused.unconfirmed(error, requirements, scheme), method),
-                onSuccess: (confirmation) => admit(verified, confirmation)
-              })
+            onSuccess: (verified) => confirm(asked, verified)
           })
         }),
-      authorize: (principal, requirements) => Effect.asVoid(held(principal, requirements, "")),
+      authorize: (principal, requirements) =>
+        Effect.withFiberRuntime((fiber) => {
+          const shortfall = judge(principal, requirements, () => secondsOf(fiber))
+          return shortfall === undefined
+            ? Effect.void
+            : Effect.zipRight(tell(server, shortfall, ""), Effect.fail(shortfall.refusal))
+        }),
       answer: (refusal) =>
         Effect.map(constraint.headers, (own) => ({
           status: Answer.statusOf(refusal),

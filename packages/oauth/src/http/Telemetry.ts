@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import type { OAuthError } from "../protocol/OAuthError.js"
 
@@ -85,13 +86,29 @@ export const refreshes: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.c
  * @since 0.1.0
  * @category metrics
  */
-export const resourceRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
-  "oauth_resource_requests",
-  {
-    description: "Requests to a protected resource",
-    incremental: true
-  }
-)
+export const resourceRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_resource_requests", {
+  description: "Requests to a protected resource",
+  incremental: true
+})
+
+/**
+ * The counter of one outcome, made once: where each request is counted, finding
+ * it by its tag each time would cost more than counting.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const resourceRequestsOf = (outcome: string): Metric.Metric.Counter<number> =>
+  Metric.fromMetricKey(
+    MetricKey.tagged(
+      MetricKey.counter("oauth_resource_requests", {
+        description: "Requests to a protected resource",
+        incremental: true
+      }),
+      "outcome",
+      outcome
+    )
+  )
 
 /**
  * Counts what came of looking for new tokens.

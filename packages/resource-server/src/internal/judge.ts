@@ -29,17 +29,18 @@ const isRecent = (authTime: number, maxAge: Duration.DurationInput, now: number)
 
 /**
  * The login is judged first, since logging in anew brings a new scope as well:
- * one way to the person instead of two. `now` is in seconds.
+ * one way to the person instead of two. `now` is in seconds, and only asked for
+ * where an age is to be judged.
  */
 export const judge = (
   principal: AccessToken.Principal,
   requirements: Requirements,
-  now: number
+  now: () => number
 ): Shortfall | undefined => {
   const { acr, authorizationDetails, maxAge, predicate, scope } = requirements
   const { authTime } = principal
   const lowAcr = acr !== undefined && !Option.exists(principal.acr, (one) => acr.includes(one))
-  const old = maxAge !== undefined && !Option.exists(authTime, (at) => isRecent(at, maxAge, now))
+  const old = maxAge !== undefined && !Option.exists(authTime, (at) => isRecent(at, maxAge, now()))
   if (lowAcr || old) {
     return {
       reason: lowAcr ? "acr is none of those needed" : "the person logged in too long ago",

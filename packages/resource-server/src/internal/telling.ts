@@ -1,7 +1,9 @@
 /** What operators are told of requests: a counter, and the reason of each refusal. */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
-import * as Metric from "effect/Metric"
+import type * as Metric from "effect/Metric"
 import * as Telemetry from "effect-oauth/Telemetry"
 import type { Refusal } from "../Refusal.js"
 import type { ResourceServer } from "../ResourceServer.js"
@@ -20,15 +22,19 @@ const outcomes = [
 
 type Outcome = (typeof outcomes)[number]
 
-/** Made once: tagging a metric costs more than counting with it. */
-const counters: ReadonlyMap<Outcome, Effect.Effect<void>> = new Map(
-  outcomes.map((outcome) => [
-    outcome,
-    Metric.increment(Metric.tagged(Telemetry.resourceRequests, "outcome", outcome))
-  ])
+const counters: ReadonlyMap<Outcome, Metric.Metric.Counter<number>> = new Map(
+  outcomes.map((outcome) => [outcome, Telemetry.resourceRequestsOf(outcome)])
 )
 
-export const count = (outcome: Outcome): Effect.Effect<void> => counters.get(outcome) ?? Effect.void
+/** Counts at once, with the labels of the fiber. */
+export const countNow = (fiber: Fiber.RuntimeFiber<unknown, unknown>, outcome: Outcome): void =>
+  counters.get(outcome)?.unsafeUpdate(1, fiber.getFiberRef(FiberRef.currentMetricLabels))
+
+const count = (outcome: Outcome): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    countNow(fiber, outcome)
+    return Effect.void
+  })
 
 /** An outage is a warning; a request without a credential is how every client begins. */
 const levelOf = (server: ResourceServer.Service, outcome: Outcome): LogLevel.LogLevel =>
