@@ -58,10 +58,27 @@ export class HttpLimits extends Context.Reference<HttpLimits>()("effect-oauth/Ht
 }) {}
 
 /**
+ * What `layer` takes: any of the limits, the durations also as texts
+ * (`"30 seconds"`) and milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Partial<Omit<Limits, "deadline" | "maxRetryDelay">> {
+  readonly deadline?: Duration.DurationInput | undefined
+  readonly maxRetryDelay?: Duration.DurationInput | undefined
+}
+
+/**
  * Other limits than the defaults, for the layers that this one is provided to.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (limits: Partial<Limits>): Layer.Layer<never> =>
-  Layer.succeed(HttpLimits, { ...defaults, ...limits })
+export const layer = (options: Options): Layer.Layer<never> =>
+  Layer.succeed(HttpLimits, {
+    ...defaults,
+    ...options,
+    deadline: Duration.decode(options.deadline ?? defaults.deadline),
+    maxRetryDelay: Duration.decode(options.maxRetryDelay ?? defaults.maxRetryDelay)
+  })

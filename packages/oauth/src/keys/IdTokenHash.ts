@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { JwtError } from "../protocol/OAuthError.js"
 import * as Base64Url from "./internal/base64url.js"
-import { equal } from "./internal/constantTime.js"
+import { equalsConstantTime } from "../protocol/Text.js"
 import { hash, isJwtAlgorithm } from "./JwtAlgorithm.js"
 
 /**
@@ -52,7 +52,7 @@ export const check = (
   value: Redacted.Redacted<string>
 ): Effect.Effect<void, JwtError> =>
   Effect.flatMap(compute(algorithm, value), (computed) =>
-    equal(stated, computed)
+    equalsConstantTime(stated, computed)
       ? Effect.void
       : Effect.fail(
           new JwtError({

@@ -213,7 +213,10 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       asked: Asked<A>
     ): Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError> => {
       // A keyring answers for issuer and algorithm; whoever wrote it may have erred.
-      if ((asked.profile.key === "issuer" && key.issuer !== issuer) || !key.algorithms.includes(algorithm)) {
+      if (
+        (asked.profile.key === "issuer" && !VerificationKey.isFor(key, issuer)) ||
+        !key.algorithms.includes(algorithm)
+      ) {
         return Effect.fail(
           refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, asked.now)
         )

@@ -21,6 +21,12 @@ import type { SignatureEngine } from "./SignatureEngine.js"
 export interface VerificationKey {
   /** Whose key it is: it verifies nothing of another issuer. */
   readonly issuer: string
+  /**
+   * The issuer that the key set names beside the key, where one set serves many
+   * (the `issuer` of a key of Microsoft Entra): it verifies nothing of another.
+   * `{tenantid}` in it is any one tenant.
+   */
+  readonly onlyFor?: string | undefined
   readonly kid?: string | undefined
   /** The algorithms it verifies; a token with another is not looked up here. */
   readonly algorithms: ReadonlyArray<JwtAlgorithm>
@@ -36,17 +42,35 @@ export interface VerificationKey {
 /**
  * Makes a key of a JWK; of a private one only its public half is kept. None
  * when the key is weak (`Jwk.weakness`) or not for signatures (`use`,
- * `key_ops`, `alg`).
+ * `key_ops`, `alg`), or when it names an issuer in a way that cannot be read.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const fromJwk = (issuer: string, jwk: JsonWebKey): Option.Option<VerificationKey> => {
+  const { issuer: named } = jwk
+  if (named !== undefined && typeof named !== "string") return Option.none()
   const isSecret = jwk.kty === "oct"
   const shown = Jwk.toPublic(jwk)
   const algorithms = Jwk.algorithms(isSecret ? jwk : shown, "verify")
   if (algorithms.length === 0 || Jwk.weakness(jwk) !== undefined) return Option.none()
-  return Option.some(new Key(issuer, shown, algorithms, isSecret ? jwk : shown))
+  return Option.some(new Key(issuer, shown, algorithms, isSecret ? jwk : shown, named))
+}
+
+/**
+ * Whether a key verifies tokens of an issuer: those of its own, or of the one
+ * that it was published for.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isFor = (key: VerificationKey, issuer: string): boolean => {
+  if (key.issuer !== issuer) return false
+  if (key.onlyFor === undefined || key.onlyFor === issuer) return true
+  const [before = "", after, ...more] = key.onlyFor.split("{tenantid}")
+  if (after === undefined || more.length > 0) return false
+  const tenant = issuer.slice(before.length, issuer.length - after.length)
+  return issuer === before + tenant + after && /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(tenant)
 }
 
 /** Programs with many issuers hold many of these: a value with as little to it as can be. */
@@ -60,7 +84,8 @@ class Key implements VerificationKey {
     readonly issuer: string,
     readonly jwk: JsonWebKey,
     readonly algorithms: ReadonlyArray<JwtAlgorithm>,
-    material: JsonWebKey
+    material: JsonWebKey,
+    readonly onlyFor: string | undefined
   ) {
     this.kid = jwk.kid
     this.#material = material

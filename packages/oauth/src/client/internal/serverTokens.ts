@@ -75,6 +75,7 @@ const keysOfAll = (keys: Keyring, own: string, { accepts }: NonNullable<Quirks["
     accepts(issuer)
       ? Effect.map(keys.verificationKey(own, header), (key) => ({
           issuer,
+          onlyFor: key.onlyFor,
           kid: key.kid,
           algorithms: key.algorithms,
           jwk: key.jwk,

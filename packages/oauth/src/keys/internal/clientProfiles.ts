@@ -7,7 +7,7 @@ import type { JwtClaims } from "../Jwt.js"
 import * as Base64Url from "./base64url.js"
 import type { Problem } from "./claimRules.js"
 import { isAudience, isText, isTime, missing } from "./claimRules.js"
-import { equal } from "./constantTime.js"
+import { equalsConstantTime } from "../../protocol/Text.js"
 import { isObject } from "./json.js"
 import type { JwtProfile } from "./profile.js"
 import { make } from "./profile.js"
@@ -189,7 +189,7 @@ export const dpopProof = (
             },
       (claims) => {
         if (nonce === undefined) return undefined
-        return typeof claims["nonce"] === "string" && equal(claims["nonce"], nonce)
+        return typeof claims["nonce"] === "string" && equalsConstantTime(claims["nonce"], nonce)
           ? undefined
           : {
               reason: "nonce",
@@ -206,7 +206,7 @@ export const dpopProof = (
           crypto.subtle.digest("SHA-256", Base64Url.utf8Bytes(Redacted.value(accessToken)))
         ),
         (digest) =>
-          equal(claims.ath ?? "", Base64Url.encodeBytes(new Uint8Array(digest)))
+          equalsConstantTime(claims.ath ?? "", Base64Url.encodeBytes(new Uint8Array(digest)))
             ? Effect.succeed(claims)
             : Effect.fail(
                 new JwtError({

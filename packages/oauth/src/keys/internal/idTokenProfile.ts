@@ -7,7 +7,7 @@ import * as IdTokenHash from "../IdTokenHash.js"
 import type { JwtClaims } from "../Jwt.js"
 import type { Problem } from "./claimRules.js"
 import { isAudience, isText, isTime, missing } from "./claimRules.js"
-import { equal } from "./constantTime.js"
+import { equalsConstantTime } from "../../protocol/Text.js"
 import { isObject } from "./json.js"
 import type { JwtProfile } from "./profile.js"
 import { defaultLeeway, make } from "./profile.js"
@@ -115,7 +115,7 @@ const nonceRule =
         message: "the token has a nonce that this login did not ask for"
       }
     }
-    return typeof nonce === "string" && equal(nonce, expected)
+    return typeof nonce === "string" && equalsConstantTime(nonce, expected)
       ? undefined
       : { reason: "nonce", claim: "nonce", message: "the token has the nonce of another login" }
   }

@@ -19,18 +19,20 @@ export const keysOf = (
   before: ReadonlyArray<VerificationKey>
 ): ReadonlyArray<VerificationKey> | undefined => {
   if (!isObject(document) || !Array.isArray(document["keys"])) return undefined
-  const known = new Map(before.map((key) => [fingerprint(key.jwk), key]))
+  const known = new Map(before.map((key) => [fingerprint(key.jwk, key.onlyFor), key]))
   const keys = new Map<string, VerificationKey>()
   for (const entry of document["keys"]) {
     if (!Jwk.isJsonWebKey(entry) || entry.kty === "oct" || Jwk.isPrivate(entry)) continue
-    const name = fingerprint(Jwk.toPublic(entry))
+    const name = fingerprint(Jwk.toPublic(entry), entry["issuer"])
     const key = known.get(name) ?? Option.getOrUndefined(VerificationKeys.fromJwk(issuer, entry))
     if (key !== undefined) keys.set(name, key)
   }
   return [...keys.values()]
 }
 
-const fingerprint = (jwk: JsonWebKey): string => JSON.stringify(jwk)
+/** A key for another issuer is another key. */
+const fingerprint = (jwk: JsonWebKey, onlyFor: unknown): string =>
+  onlyFor === undefined ? JSON.stringify(jwk) : JSON.stringify([jwk, onlyFor])
 
 /** The `max-age` of `Cache-Control` in milliseconds, 0 where storing is forbidden (RFC 9111 section 5.2.2). */
 export const maxAge = (cacheControl: string | undefined): number | undefined => {
