@@ -17,6 +17,9 @@ import * as Tenant from "effect-oauth-resource-server/Tenant"
 import * as Tenants from "effect-oauth-resource-server/Tenants"
 import * as IntrospectionVerifier from "effect-oauth/IntrospectionVerifier"
 import * as Introspection from "effect-oauth/Introspection"
+import * as JwtProfile from "effect-oauth/JwtProfile"
+import * as JwtSigner from "effect-oauth/JwtSigner"
+import * as Keyring from "effect-oauth/Keyring"
 import { JwtError } from "effect-oauth/OAuthError"
 import * as TokenVerifier from "effect-oauth/TokenVerifier"
 import * as A from "./support/authorities.js"
@@ -407,6 +410,48 @@ describe("Tenants.tokenVerifier", () => {
           `opaque of ${label}`
         ])
       )
+    })
+  )
+})
+
+describe("4c 84: two tenants whose keys have one name", () => {
+  it.scoped("each verifies its own tokens, and those of the other are refused under either name", () =>
+    Effect.gen(function* () {
+      const audience = "https://api.example"
+      const keys = new Map<string, Keyring.Keyring>()
+      for (const label of ["acme", "globex"]) {
+        keys.set(label, yield* Keyring.generate({ alg: "ES256", kid: "one", issuer: issuerOf(label) }))
+      }
+      const keyOf = (label: string) => keys.get(label) ?? Keyring.empty
+      const tenants = yield* Tenants.make({
+        issuer: template,
+        known: ["acme", "globex"],
+        layer: ({ issuer, label }) =>
+          TokenVerifier.layerJwt(JwtProfile.accessToken({ issuer, audience }), { cacheSize: 100 }).pipe(
+            Layer.provide(Layer.succeed(Keyring.KeyringService, keyOf(label)))
+          )
+      })
+      const verifier = Tenants.tokenVerifier(tenants)
+      const signed = (label: string, by: string) =>
+        Effect.flatMap(JwtSigner.fromKeyring(keyOf(by)), (signer) =>
+          signer.sign(
+            { iss: issuerOf(label), aud: audience, sub: "alice", client_id: "app" },
+            { typ: "at+jwt", lifetime: "1 minute" }
+          )
+        )
+      for (const [label, other] of [
+        ["acme", "globex"],
+        ["globex", "acme"]
+      ] as const) {
+        const token = yield* signed(label, label)
+        assert.strictEqual((yield* verifier.verify(token)).claims["iss"], issuerOf(label))
+        assert.strictEqual((yield* verifier.verify(token).pipe(under(label))).claims["sub"], "alice")
+        assert.strictEqual((yield* Effect.flip(verifier.verify(token).pipe(under(other)))).reason, "issuer")
+        assert.strictEqual(
+          (yield* Effect.flip(verifier.verify(yield* signed(label, other)))).reason,
+          "signature"
+        )
+      }
     })
   )
 })
