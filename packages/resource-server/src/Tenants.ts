@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -219,8 +220,12 @@ const none = ({
 
 /**
  * Finds the tenant of each request, by its host or path
- * (`Tenant.fromHost(request.headers["host"] ?? "", "api.example")`), and answers
- * 404 to a request for none that is known, before anything else looks at it.
+ * (`Tenant.fromHost(request.headers["host"] ?? "", "api.example")`), and gives the
+ * app that tenant's services; answers 404 to a request for none that is known,
+ * before anything else looks at it, and 503 where its services cannot be made.
+ *
+ * With an `Authenticator` among them each tenant is a resource of its own, with
+ * its own identifier, metadata and challenge: put this around a `Guard`.
  *
  * @since 0.1.0
  * @category middleware
@@ -230,13 +235,26 @@ export const middleware =
     tenants: Tenants<Services, E>,
     labelOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<string>
   ) =>
-  <E2, R>(app: HttpApp.Default<E2, R>): HttpApp.Default<E2, R | HttpServerRequest.HttpServerRequest> =>
+  <E2, R>(
+    app: HttpApp.Default<E2, R>
+  ): HttpApp.Default<E2, Exclude<R, Services> | HttpServerRequest.HttpServerRequest> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
       Effect.matchEffect(Effect.flatMap(labelOf(request), tenants.find), {
         onFailure: () => Effect.succeed(HttpServerResponse.empty({ status: 404 })),
-        onSuccess: ({ label }) => Effect.provideService(app, CurrentTenant, Option.some(label))
+        onSuccess: ({ label }) =>
+          Effect.matchEffect(
+            tenants.provide(label)(
+              Effect.exit(Effect.provideService(app, CurrentTenant, Option.some(label)))
+            ),
+            { onFailure: () => Effect.succeed(unavailable), onSuccess: (exit) => exit }
+          )
       })
     )
+
+const unavailable: HttpServerResponse.HttpServerResponse = HttpServerResponse.empty({
+  status: 503,
+  headers: Headers.fromInput({ "retry-after": "5" })
+})
 
 const refused = (why: string): JwtError =>
   new JwtError({

@@ -10,9 +10,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { AccessToken } from "effect-oauth-resource-server/AccessToken"
+import * as Authenticator from "effect-oauth-resource-server/Authenticator"
 import * as DelegatedAccess from "effect-oauth-resource-server/DelegatedAccess"
+import * as Guard from "effect-oauth-resource-server/Guard"
+import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as Tenant from "effect-oauth-resource-server/Tenant"
 import * as Tenants from "effect-oauth-resource-server/Tenants"
 import * as IntrospectionVerifier from "effect-oauth/IntrospectionVerifier"
@@ -519,6 +525,64 @@ describe("Tenants.middleware", () => {
       for (const host of ["evil.api.example", "api.example", "acme.evil.example", ""]) {
         assert.strictEqual(yield* ask(host), "404 ")
       }
+    })
+  )
+
+  it.scoped("each tenant is a resource of its own: its tokens, its audience, its challenge", () =>
+    Effect.gen(function* () {
+      const tenants = yield* Tenants.make({
+        issuer: template,
+        known: ["acme", "globex", "broken"],
+        layer: ({ issuer, label }) => {
+          const resource = `https://${label}.api.example`
+          const verifier = Layer.succeed(TokenVerifier.TokenVerifier, {
+            verify: (token) =>
+              Redacted.value(token) === label
+                ? Effect.succeed({
+                    claims: { iss: issuer, sub: label, aud: resource },
+                    scope: [],
+                    verifiedAt: 0
+                  })
+                : Effect.fail(new JwtError({ operation: "x", reason: "issuer", message: "x" }))
+          })
+          return Authenticator.layer.pipe(
+            Layer.provide(verifier),
+            Layer.provide(
+              ResourceServer.layerVerifier({ resource, issuer: label === "broken" ? "x" : issuer })
+            )
+          )
+        }
+      })
+      const app = Effect.flatMap(AccessToken, ({ audience, subject }) =>
+        Effect.orDie(HttpServerResponse.json([Option.getOrNull(subject), ...audience]))
+      ).pipe(
+        Guard.protect(),
+        Tenants.middleware(tenants, (request) =>
+          Tenant.fromHost(request.headers["host"] ?? "", "api.example")
+        )
+      )
+      const handler = HttpApp.toWebHandler(Logger.withMinimumLogLevel(app, LogLevel.None))
+      const ask = (label: string, token: string) =>
+        Effect.promise(async () => {
+          const headers = { host: `${label}.api.example`, authorization: `Bearer ${token}` }
+          const response = await handler(new Request("http://x/", { headers }))
+          return { status: response.status, headers: response.headers, text: await response.text() }
+        })
+      for (const [label, other] of [
+        ["acme", "globex"],
+        ["globex", "acme"]
+      ] as const) {
+        assert.strictEqual((yield* ask(label, label)).text, `["${label}","https://${label}.api.example"]`)
+        const refused = yield* ask(label, other)
+        assert.strictEqual(refused.status, 401)
+        assert.include(
+          refused.headers.get("www-authenticate"),
+          `resource_metadata="https://${label}.api.example/.well-known/oauth-protected-resource"`
+        )
+      }
+      assert.strictEqual((yield* ask("evil", "acme")).status, 404)
+      const broken = yield* ask("broken", "broken")
+      assert.strictEqual(`${broken.status} ${broken.headers.get("retry-after")}`, "503 5")
     })
   )
 })
