@@ -86,10 +86,13 @@ export const refreshes: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.c
  * @since 0.1.0
  * @category metrics
  */
-export const resourceRequests: Metric.Metric.Counter<number> = Metric.counter("oauth_resource_requests", {
-  description: "Requests to a protected resource",
-  incremental: true
-})
+export const resourceRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
+  "oauth_resource_requests",
+  {
+    description: "Requests to a protected resource",
+    incremental: true
+  }
+)
 
 /**
  * The counter of one outcome, made once: where each request is counted, finding
