@@ -42,6 +42,8 @@ export const startSecureProvider = (options: {
   readonly clients: (authority: Authority) => ReadonlyArray<ClientMetadata>
   /** Whose attestations of clients count. */
   readonly attester?: JWK
+  /** Whether proofs of possession are taken, each with a nonce. */
+  readonly dpop?: boolean
 }): Effect.Effect<SecureProvider, never, Scope.Scope> =>
   Effect.gen(function* () {
     const authority = makeAuthority("The authority of a test")
@@ -94,7 +96,10 @@ export const startSecureProvider = (options: {
       features: {
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
-        dPoP: { enabled: false },
+        dPoP:
+          options.dpop === true
+            ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true }
+            : { enabled: false },
         introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true },
         mTLS: {

@@ -5,6 +5,7 @@ import * as MutualTls from "effect-oauth-node/MutualTls"
 import * as ClientAttestation from "effect-oauth/ClientAttestation"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
+import * as Dpop from "effect-oauth/Dpop"
 import * as Introspection from "effect-oauth/Introspection"
 import type { JwtAlgorithm } from "effect-oauth/JwtAlgorithm"
 import * as JwtSigner from "effect-oauth/JwtSigner"
@@ -24,10 +25,11 @@ const flows = (
   server: SecureProvider,
   clientId: string,
   authentication: ClientAuthentication.ClientAuthentication,
-  http: Layer.Layer<HttpClient.HttpClient, unknown>
+  http: Layer.Layer<HttpClient.HttpClient, unknown>,
+  dpop?: Dpop.Dpop
 ) =>
   Layer.merge(ClientCredentials.layer, Introspection.layer).pipe(
-    Layer.provideMerge(OAuthClient.layer({ issuer: server.issuer, clientId, authentication })),
+    Layer.provideMerge(OAuthClient.layer({ issuer: server.issuer, clientId, authentication, dpop })),
     Layer.provide(http),
     Layer.orDie
   )
@@ -211,6 +213,39 @@ describe("client authentication at oidc-provider", () => {
           Effect.provide(token, flows(server, "wallet", thief, http(server, shown)))
         )
         assert.strictEqual(error.reason, "invalid_client")
+      })
+  )
+
+  it.scopedLive(
+    "attestation-based client authentication with a proof of possession: two keys, two nonces",
+    () =>
+      Effect.gen(function* () {
+        const backend = yield* Keyring.generate({ alg: "ES256" })
+        const [attester] = (yield* backend.jwks).keys
+        const instance = yield* Keyring.generate({ alg: "ES256" })
+        const [confirmed] = (yield* instance.jwks).keys
+        const signer = yield* JwtSigner.fromKeyring(backend)
+        const server = yield* startSecureProvider({
+          clients: () => [{ client_id: "wallet", token_endpoint_auth_method: "attest_jwt_client_auth" }],
+          attester: { kty: "EC", crv: attester?.crv ?? "", x: attester?.x ?? "", y: attester?.y ?? "" },
+          dpop: true
+        })
+        const authentication = yield* ClientAttestation.make({
+          attestation: signer.sign(
+            { sub: "wallet", cnf: { jwk: confirmed } },
+            { typ: "oauth-client-attestation+jwt" }
+          ),
+          keyring: instance
+        })
+        const over = http(server, server.authority.issue("nobody"))
+        const bound = yield* Effect.provide(
+          Effect.all([token, token]),
+          flows(server, "wallet", authentication, over, yield* Dpop.make())
+        )
+        assert.deepStrictEqual(
+          bound.map(({ tokenType }) => tokenType),
+          ["DPoP", "DPoP"]
+        )
       })
   )
 })
