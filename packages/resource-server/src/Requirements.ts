@@ -35,7 +35,9 @@ export interface Requirements {
 /**
  * The annotation that says what an endpoint needs. That of a group holds for
  * each of its endpoints, also where an endpoint has its own: both must be kept.
- * It is read by `BearerAuth`, and does nothing without it.
+ * It is read by `BearerAuth`, and does nothing without it. A second annotation of
+ * the same endpoint takes the place of the first, also by `annotateEndpoints`,
+ * and an API as a whole cannot be annotated.
  *
  * @example
  * ```ts

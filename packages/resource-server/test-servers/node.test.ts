@@ -1,8 +1,17 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
+import {
+  InsufficientScope,
+  InsufficientUserAuthentication,
+  Unauthorized
+} from "effect-oauth-resource-server/Refusal"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as Challenge from "effect-oauth/Challenge"
 import * as Effect from "effect/Effect"
-import { live, metadataUrl } from "../test/support/api.js"
+import { Api, live, metadataUrl } from "../test/support/api.js"
 import { mint, protection } from "../test/support/asking.js"
 import { listen, raw } from "./support.js"
 
@@ -66,6 +75,29 @@ describe("a protected API on NodeHttpServer", () => {
         ])
       assert.strictEqual(statusOf(yield* ask(token)), 403)
       assert.strictEqual(statusOf(yield* ask(yield* mint({ scope: ["notes:read"] }))), 200)
+    }).pipe(provided)
+  )
+
+  it.scopedLive("a typed client gets typed refusals", () =>
+    Effect.gen(function* () {
+      const port = yield* listen(live(protection))
+      const clientWith = (token: string) =>
+        HttpApiClient.make(Api, {
+          baseUrl: `http://127.0.0.1:${port}`,
+          transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token))
+        }).pipe(Effect.provide(FetchHttpClient.layer))
+      const reader = yield* clientWith(yield* mint({ scope: ["notes:read"] }))
+      assert.strictEqual(yield* reader.notes.list(), "notes")
+      const refused = yield* Effect.flip(reader.notes.write())
+      assert.instanceOf(refused, InsufficientScope)
+      assert.strictEqual(refused.scope, "notes:read notes:write")
+      const nobody = yield* clientWith("x.y.z")
+      const unknown = yield* Effect.flip(nobody.notes.list())
+      assert.instanceOf(unknown, Unauthorized)
+      assert.strictEqual(unknown.error, "invalid_token")
+      const stepUp = yield* Effect.flip(reader.notes.strong())
+      assert.instanceOf(stepUp, InsufficientUserAuthentication)
+      assert.strictEqual(stepUp.acr_values, "gold silver")
     }).pipe(provided)
   )
 

@@ -174,6 +174,20 @@ describe("exactly one credential", () => {
     }).pipe(provided)
   )
 
+  it.scoped("RFC 6750 section 2.2: a token in a form body is not looked at", () =>
+    Effect.gen(function* () {
+      const send = yield* api
+      const response = yield* send(
+        new Request("https://api.test/notes", {
+          method: "POST",
+          body: new URLSearchParams({ access_token: yield* mint() })
+        })
+      )
+      assert.strictEqual(response.status, 401)
+      assert.isUndefined(challengeOf(response)["error"])
+    }).pipe(provided)
+  )
+
   it.scoped("two Authorization headers are refused, also where both are one token", () =>
     Effect.gen(function* () {
       const send = yield* api

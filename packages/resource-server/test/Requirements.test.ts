@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Authenticator from "effect-oauth-resource-server/Authenticator"
+import * as Guard from "effect-oauth-resource-server/Guard"
 import * as Requirements from "effect-oauth-resource-server/Requirements"
+import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
-import { metadataUrl } from "./support/api.js"
-import { ask, askWith, bodyOf, challengeOf } from "./support/asking.js"
+import { issuer, metadataUrl, request, resource } from "./support/api.js"
+import { ask, askWith, bodyOf, challengeOf, mint } from "./support/asking.js"
 
 const provided = Effect.provide(TestIssuer.layer())
 
@@ -71,6 +77,18 @@ describe("authorization_details (RFC 9396 section 9)", () => {
 })
 
 describe("a rule of one's own", () => {
+  it.scoped("that throws lets nobody in", () =>
+    Effect.gen(function* () {
+      const layer = Layer.provide(Authenticator.layer, ResourceServer.layer({ resource, issuer }))
+      const one = request("/", { authorization: `Bearer ${yield* mint()}` })
+      const predicate = () => {
+        throw new Error("a mistake")
+      }
+      const exit = yield* Effect.exit(Effect.provide(Guard.web(one, { predicate }), layer))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+    }).pipe(provided)
+  )
+
   it.scoped("decides on the principal", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* status("/own", { sub: "alice" }), 200)

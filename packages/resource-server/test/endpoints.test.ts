@@ -68,6 +68,18 @@ describe("an API that cannot be meant does not start", () => {
     })
   )
 
+  it.effect("requirements of the API as a whole, which another API that it is put into could lose", () =>
+    Effect.gen(function* () {
+      const error = yield* problemOf(
+        HttpApi.make("api")
+          .add(group("notes").add(get("a", "/a")).middleware(BearerAuth.BearerAuth))
+          .annotate(Requires, { scope: ["a"] })
+      )
+      assert.strictEqual(error.reason, "requirements")
+      assert.include(error.message, "annotate the groups")
+    })
+  )
+
   it.effect("an endpoint that is open and protected; scopes that are none; an acr that nobody has", () =>
     Effect.gen(function* () {
       const of = (

@@ -11,6 +11,7 @@ import * as HttpLimits from "effect-oauth/HttpLimits"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { createHmac } from "node:crypto"
@@ -416,6 +417,14 @@ describe("peers 4c 96: canaries", () => {
         ["DEBUG", "INFO\\"].map((level) => level.replace("\\", '"'))
       )
       assert.include(ours[1], '"oauth.outcome":"invalid_token"')
+      const quiet = Layer.provide(
+        Authenticator.layer,
+        ResourceServer.layer({ resource, issuer, logLevel: LogLevel.Trace })
+      )
+      const [, seen] = yield* watch(
+        Effect.flip(Effect.provide(Guard.web(request("/", { authorization: "Bearer x" })), quiet))
+      )
+      assert.match(seen.lines.join(), /^\["TRACE"/)
     }).pipe(provided)
   )
 })

@@ -49,10 +49,7 @@ export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
         isProtected: isCovered || has(middleware),
         isCovered,
         isOpen: Option.isSome(Context.getOption(mergedAnnotations, Open)),
-        requirements: combine(
-          combine(requiredBy(api.annotations), requiredBy(group.annotations)),
-          requiredBy(endpoint.annotations)
-        )
+        requirements: combine(requiredBy(group.annotations), requiredBy(endpoint.annotations))
       })
     }
   })
@@ -123,7 +120,12 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
 ): Effect.Effect<Endpoints, ResourceServerError> =>
   Effect.suspend(() => {
     const endpoints = list(api, guard)
-    const wrong = problem(endpoints)
+    const wrong = Option.isSome(Context.getOption(api.annotations, Requires))
+      ? refuse(
+          "requirements",
+          "Requires is on the API as a whole, where addHttpApi forgets it for a group that has its own; annotate the groups"
+        )
+      : problem(endpoints)
     if (wrong !== undefined) return Effect.fail(wrong)
     const table = new Map<string, Requirements>()
     for (const { isProtected, method, path, requirements } of endpoints) {
