@@ -164,7 +164,8 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
     }
 
     const confirm = (asked: Asked, verified: VerifiedToken): Effect.Effect<Principal, Refusal> => {
-      const confirmed = constraint.check({ ...asked, claims: verified.claims })
+      const { incoming, scheme, token } = asked
+      const confirmed = constraint.check({ incoming, scheme, token, claims: verified.claims })
       return isValue(confirmed)
         ? admit(asked, verified, confirmed.value)
         : Effect.matchEffect(confirmed, {

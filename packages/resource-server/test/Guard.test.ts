@@ -4,6 +4,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { AccessToken } from "effect-oauth-resource-server/AccessToken"
 import * as Authenticator from "effect-oauth-resource-server/Authenticator"
+import * as BearerAuth from "effect-oauth-resource-server/BearerAuth"
 import * as Guard from "effect-oauth-resource-server/Guard"
 import * as Incoming from "effect-oauth-resource-server/Incoming"
 import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
@@ -15,7 +16,7 @@ import * as Challenge from "effect-oauth/Challenge"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { issuer, metadataUrl, request, resource, sender } from "./support/api.js"
+import { Api, issuer, live, metadataUrl, request, resource, sender, serve } from "./support/api.js"
 import { bodyOf, challengeOf, mint } from "./support/asking.js"
 
 const provided = Effect.provide(TestIssuer.layer())
@@ -178,5 +179,26 @@ describe("a sender constraint", () => {
         assert.strictEqual(bearer.status, 200)
         assert.isFalse(bearer.headers.has("dpop-nonce"))
       }).pipe(provided)
+  )
+
+  it.scoped("an HttpApi answers alike: the nonce is on what is let in, and on what is refused", () =>
+    Effect.gen(function* () {
+      const constraint = Layer.succeed(SenderConstraint, bound)
+      const send = yield* serve(
+        live(BearerAuth.layer(Api, { resource, issuer }).pipe(Layer.provide(constraint)))
+      )
+      const ask = (authorization: string, headers: Record<string, string> = {}) =>
+        send(request("/notes?a=b", { authorization, headers }))
+      const scope = ["notes:read"]
+      const good = yield* ask(`DPoP ${yield* mint({ scope })}`, { dpop: "good" })
+      assert.deepStrictEqual([good.status, good.headers.get("dpop-nonce")], [200, "n1"])
+      const weak = yield* ask(`DPoP ${yield* mint()}`, { dpop: "good" })
+      assert.deepStrictEqual([weak.status, weak.headers.get("dpop-nonce")], [403, "n1"])
+      const [bearer, dpop] = challengesOf(weak)
+      assert.notProperty(bearer?.[1], "error")
+      assert.deepInclude(dpop?.[1], { error: "insufficient_scope", scope: "notes:read" })
+      const old = yield* ask(`DPoP ${yield* mint({ scope })}`, { dpop: "old" })
+      assert.deepStrictEqual([old.status, old.headers.get("dpop-nonce")], [401, "n1"])
+    }).pipe(provided)
   )
 })
