@@ -49,8 +49,9 @@ export declare namespace SenderConstraint {
      *   (RFC 9449 section 7.1)
      * - `cnf["x5t#S256"]`: the scheme must be `Bearer`, and the certificate of the
      *   connection that one (RFC 8705 section 3)
-     * - a `cnf` with anything else in it, or with both: refused, since what is not
-     *   understood cannot be confirmed (RFC 7800 section 3.1)
+     * - a `cnf` with anything else in it, or with both: refused. RFC 7800 section
+     *   3.1 would have a member ignored that is not understood; a token would then
+     *   count as bound to less than its issuer meant
      */
     readonly check: (
       presented: Presented

@@ -1,4 +1,4 @@
-/** Who may use a bound token: RFC 7800 section 3.1, RFC 8705 section 3, RFC 9449 section 7.1. */
+/** Who may use a bound token: RFC 8705 section 3, RFC 9449 section 7.1. */
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -94,11 +94,15 @@ describe("SenderConstraint", () => {
       "a token that is bound to a certificate came under another scheme"
     ],
     [
-      "RFC 7800 section 3.1: a confirmation that is not understood",
+      "a confirmation that is not understood",
       { cnf: { kid: certificate } },
       "cnf has a member that is not understood"
     ],
-    ["RFC 7800: an embedded key", { cnf: { jwk: own.jwk } }, "cnf does not have a SHA-256 in base64url"],
+    [
+      "RFC 7800 section 3.2: an embedded key",
+      { cnf: { jwk: own.jwk } },
+      "cnf does not have a SHA-256 in base64url"
+    ],
     [
       "4a 40: two confirmations",
       { cnf: { ...jkt, ...x5t }, certificate },
