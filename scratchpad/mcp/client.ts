@@ -1,5 +1,5 @@
 /**
- * An MCP client: `node client.js <url of an MCP server>` calls `test-tool` there, whatever the server asks for before.
+ * An MCP client: `node client.js <url of an MCP server> [tool]` calls a tool there, whatever the server asks for before.
  * It passes the authorization scenarios of @modelcontextprotocol/conformance.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
@@ -47,11 +47,11 @@ const begin = (needs: Needs) =>
   })
 
 const main = Effect.gen(function* () {
-  const url = process.argv[2] ?? ""
+  const [url = "", tool = "test-tool"] = process.argv.slice(2)
   const server = yield* Rpc.initialize(url, yield* Authorized.make(url, begin))
   yield* Console.log(`server     ${server.name}`)
   yield* Console.log(`tools      ${(yield* server.tools).join(", ")}`)
-  yield* Console.log(`test-tool  ${yield* server.call("test-tool")}`)
+  yield* Console.log(`${tool.padEnd(10)} ${yield* server.call(tool)}`)
 })
 
 const ServicesLive = Layer.mergeAll(

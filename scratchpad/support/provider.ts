@@ -33,6 +33,19 @@ export interface RunningProvider {
 /** The scopes of every protected resource of the server. */
 export const resourceScope = "notes:read notes:write"
 
+/** Every absolute URI is a resource, whose tokens are JWTs for it alone (RFC 8707). */
+export const resourceIndicators: NonNullable<Configuration["features"]>["resourceIndicators"] = {
+  enabled: true,
+  useGrantedResource: () => true,
+  getResourceServerInfo: (_, resource) => ({
+    scope: resourceScope,
+    audience: resource,
+    accessTokenFormat: "jwt",
+    accessTokenTTL: 600,
+    jwt: { sign: { alg: "ES256" } }
+  })
+}
+
 export const startProvider = (
   options: { readonly configuration?: Partial<Configuration> } = {}
 ): Effect.Effect<RunningProvider, ProviderFailed, Scope.Scope> =>
@@ -112,17 +125,7 @@ export const startProvider = (
                   allowedPolicy: (_, { clientId }, token) => token.clientId === clientId
                 },
                 introspection: { enabled: true },
-                resourceIndicators: {
-                  enabled: true,
-                  useGrantedResource: () => true,
-                  getResourceServerInfo: (_, resource) => ({
-                    scope: resourceScope,
-                    audience: resource,
-                    accessTokenFormat: "jwt",
-                    accessTokenTTL: 600,
-                    jwt: { sign: { alg: "ES256" } }
-                  })
-                }
+                resourceIndicators
               },
               ttl: {
                 AccessToken: 600,

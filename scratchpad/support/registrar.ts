@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import type { ProviderFailed, RunningProvider } from "./provider.js"
-import { startProvider } from "./provider.js"
+import { resourceIndicators, startProvider } from "./provider.js"
 
 export interface Registrar extends RunningProvider {
   /** Puts a document on the web of this server: what it fetches instead of going there. */
@@ -24,7 +24,8 @@ export const startRegistrar = (
           clientCredentials: { enabled: true },
           registration: { enabled: true, initialAccessToken: options.initialAccessToken ?? false },
           registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
-          clientIdMetadataDocument: { enabled: true, ack: "draft-02" }
+          clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
+          resourceIndicators
         },
         fetch: (url) => {
           const document = web.get(String(url))

@@ -13,13 +13,13 @@ export interface Ended {
 }
 
 /** Runs a program of the scratchpad as its own process, as its first lines say. */
-export const run = (file: string): Effect.Effect<Ended> =>
+export const run = (file: string, ...parameters: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.async<Ended>((resume) => {
     const flags = ["--conditions=effect-oauth-source", "--import", "tsx"]
     const env = { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "", NODE_NO_WARNINGS: "1" }
     const child = execFile(
       process.execPath,
-      [...flags, file],
+      [...flags, file, ...parameters],
       { cwd: root, env },
       (_error, stdout, stderr) => {
         resume(Effect.succeed({ code: child.exitCode, output: stdout, errors: stderr }))
