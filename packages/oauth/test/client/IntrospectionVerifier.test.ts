@@ -201,7 +201,10 @@ describe("IntrospectionVerifier: what is kept", () => {
   it.effect("one request for 200 who wait, though the first of them goes away", () =>
     Effect.gen(function* () {
       const late = Effect.as(Effect.sleep("1 second"), Response.json(good))
-      yield* H.misbehave("introspection", Misbehaviour.custom(() => late))
+      yield* H.misbehave(
+        "introspection",
+        Misbehaviour.custom(() => late)
+      )
       const first = yield* Effect.fork(verify())
       yield* TestClock.adjust(1)
       const rest = yield* Effect.fork(Effect.replicateEffect(verdict(), 200, { concurrency: "unbounded" }))
