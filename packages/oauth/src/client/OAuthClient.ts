@@ -155,24 +155,13 @@ export const make = <R = never>(
       "1 hour"
     )
     const metadata = discovered.get
-    // What was found usable in this metadata need not be looked at for every request.
-    const usable = new Map<string, { readonly of: object; readonly url: string }>()
     const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
-      Effect.flatMap(metadata, (known) => {
-        const found = usable.get(name)
-        return found?.of === known
-          ? Effect.succeed(found.url)
-          : Effect.map(
-              AuthorizationServerMetadata.endpoint(operation, known, name, {
-                ...rules,
-                mutualTls: authentication.usesAlias?.(name)
-              }),
-              (url) => {
-                usable.set(name, { of: known, url })
-                return url
-              }
-            )
-      })
+      Effect.flatMap(metadata, (known) =>
+        AuthorizationServerMetadata.endpoint(operation, known, name, {
+          ...rules,
+          mutualTls: authentication.usesAlias?.(name)
+        })
+      )
 
     const context = yield* Effect.context<R>()
 

@@ -22,7 +22,7 @@ import type { OAuthError } from "../protocol/OAuthError.js"
 export const tokenRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
   "oauth_token_requests",
   {
-    description: "Requests to token endpoints",
+    description: "Token requests",
     incremental: true
   }
 )
@@ -36,7 +36,7 @@ export const tokenRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metr
 export const tokenRequestDuration: Metric.Metric.Histogram<number> = /* @__PURE__ */ Metric.histogram(
   "oauth_token_request_duration",
   MetricBoundaries.exponential({ start: 5, factor: 2, count: 12 }),
-  "Duration of requests to token endpoints in milliseconds"
+  "Milliseconds"
 )
 
 /**

@@ -129,16 +129,16 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
           reason: "timeout",
           url,
           retriable: true,
-          message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)}. Try again, or raise HttpLimits.deadline.`
+          message: `${operation}: ${url} did not answer in full within ${Duration.format(limits.deadline)} (HttpLimits.deadline).`
         })
     )
   }
 
   const send: Wire["send"] = (operation, request, options) =>
-    Effect.filterOrElse(
-      exchange(operation, request, options?.maxBodyBytes ?? limits.maxBodyBytes),
-      (response) => !isRedirect(response.status),
-      (response) => Effect.fail(redirectRefused(operation, response))
+    Effect.flatMap(exchange(operation, request, options?.maxBodyBytes ?? limits.maxBodyBytes), (response) =>
+      isRedirect(response.status)
+        ? Effect.fail(redirectRefused(operation, response))
+        : Effect.succeed(response)
     )
 
   const get: Wire["get"] = (operation, url, options) => {
@@ -253,7 +253,7 @@ const redirectRefused = (operation: string, response: WireResponse): TransportEr
     url: response.url,
     status: response.status,
     retriable: false,
-    message: `${operation}: ${response.url} answered with a redirect (${response.status}), which is not followed. Configure the address that it should have been.`
+    message: `${operation}: ${response.url} answered with a redirect (${response.status}), which is not followed. Configure its address.`
   })
 
 /** Where a redirect leads, if it stays on its origin. */
@@ -294,7 +294,7 @@ const hardened = <A, E>(exchange: Effect.Effect<A, E, Scope.Scope>): Effect.Effe
   ).pipe(
     Effect.zipRight(Scope.make()),
     Effect.flatMap((scope) =>
-      Effect.onError(exchange, (cause) => Scope.close(scope, Exit.failCause(cause))).pipe(
+      Effect.onExit(exchange, (exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))).pipe(
         Effect.mapInputContext((context: Context.Context<never>) =>
           Context.add(context, Scope.Scope, scope).pipe(
             Context.add(FetchHttpClient.RequestInit, {

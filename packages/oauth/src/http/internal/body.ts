@@ -32,16 +32,18 @@ export const readBody = (
   const source = sourceOf(response)
   const read =
     source === undefined
-      ? response.stream.pipe(
-          // Before it is run: a stream runs in a fiber of its own, whose failure is logged as it is.
-          Stream.catchAll((error) =>
-            // No body at all is an empty body.
-            error.reason === "EmptyBody" ? Stream.empty : Stream.fail(broken(operation, url))
-          ),
-          Stream.runForEachChunk((incoming) => {
+      ? Effect.catchAll(
+          Stream.runForEachChunk(response.stream, (incoming) => {
             for (const bytes of incoming) if (!take(bytes)) return tooLarge
             return Effect.void
-          })
+          }),
+          (error) =>
+            error._tag === "TransportError"
+              ? Effect.fail(error)
+              : error.reason === "EmptyBody"
+                ? // No body at all is an empty body.
+                  Effect.void
+                : Effect.fail(broken(operation, url))
         )
       : Effect.tryPromise({
           try: async () => {
@@ -83,5 +85,5 @@ export const broken = (operation: string, url: string): TransportError =>
     reason: "unreachable",
     url,
     retriable: true,
-    message: `${operation}: ${url} could not be reached, or the connection broke. Check the address, the network and any proxy.`
+    message: `${operation}: ${url} could not be reached, or the connection broke. Check the address, network and proxy.`
   })

@@ -22,9 +22,11 @@ export const withRetries = <A>(
     const asked = (error.retryAfter ?? 0) * 1000
     if (!error.retriable || tried >= limits.retries || asked > most) return Effect.fail(error)
     return Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
-      Effect.delay(
-        withRetries(limits, read, tried + 1),
-        error.retryAfter === undefined ? Math.min(firstDelay * 2 ** tried, most) * jitter : asked
+      Effect.zipRight(
+        Effect.sleep(
+          error.retryAfter === undefined ? Math.min(firstDelay * 2 ** tried, most) * jitter : asked
+        ),
+        withRetries(limits, read, tried + 1)
       )
     )
   })

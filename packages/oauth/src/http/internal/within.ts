@@ -1,4 +1,3 @@
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,7 +19,7 @@ export const within = <A, E, R>(
   Effect.uninterruptibleMask((restore) =>
     Effect.zipWith(
       Effect.forkDaemon(Effect.interruptible(work)),
-      Effect.forkDaemon(Effect.interruptible(Clock.sleep(duration))),
+      Effect.forkDaemon(Effect.interruptible(Effect.sleep(duration))),
       (worker, timer) => {
         const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
           fiber.unsafeInterruptAsFork(FiberId.none)
@@ -35,12 +34,7 @@ export const within = <A, E, R>(
             resume(Effect.failSync(late))
           })
         })
-        return Effect.onInterrupt(restore(ended), () =>
-          Effect.sync(() => {
-            stop(worker)
-            stop(timer)
-          })
-        )
+        return Effect.onInterrupt(restore(ended), () => Effect.sync(() => [worker, timer].forEach(stop)))
       }
     ).pipe(Effect.flatten)
   )
