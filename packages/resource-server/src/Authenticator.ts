@@ -7,7 +7,6 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -21,6 +20,7 @@ import type { ConstraintRefusal } from "./ConstraintRefusal.js"
 import type { Incoming } from "./Incoming.js"
 import * as Incomings from "./Incoming.js"
 import * as Answer from "./internal/answer.js"
+import * as AtOnce from "./internal/atOnce.js"
 import { judge } from "./internal/judge.js"
 import * as Refused from "./internal/refused.js"
 import { countNow, tell } from "./internal/telling.js"
@@ -99,10 +99,6 @@ interface Asked {
   readonly token: Redacted.Redacted<string>
 }
 
-/** What is done already needs no further step of the fiber. */
-const isValue = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A, never> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
-
 const secondsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number =>
   Math.floor(Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis() / 1000)
 
@@ -112,7 +108,7 @@ const nothing: Requirements = {}
 const noHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.succeed({})
 
 /** RFC 6750 section 2.3, which is not to be used: MCP and RFC 9700 section 4.3.2 forbid it. */
-const hasQueryToken = (url: string): boolean => /[?&]access_token=/.test(url)
+const hasQueryToken = (url: string): boolean => url.includes("access_token=") && /[?&]access_token=/.test(url)
 
 /**
  * Makes an authenticator of the verifier and the sender constraint of the
@@ -166,7 +162,7 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
     const confirm = (asked: Asked, verified: VerifiedToken): Effect.Effect<Principal, Refusal> => {
       const { incoming, scheme, token } = asked
       const confirmed = constraint.check({ incoming, scheme, token, claims: verified.claims })
-      return isValue(confirmed)
+      return AtOnce.isValue(confirmed)
         ? admit(asked, verified, confirmed.value)
         : Effect.matchEffect(confirmed, {
             onFailure: (error: ConstraintRefusal) =>
@@ -204,7 +200,7 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
       headers: ({ confirmation }) =>
         Option.exists(confirmation, ({ _tag }) => _tag === "DPoP") ? constraint.headers : noHeaders,
       receive: (request) =>
-        Effect.map(certificateOf(request), (certificate) =>
+        AtOnce.map(certificateOf(request), (certificate) =>
           Incomings.fromServerRequest(request, server.origin, certificate)
         ),
       receiveWeb: (request) =>

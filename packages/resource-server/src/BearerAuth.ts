@@ -20,6 +20,7 @@ import type { KeyringService } from "effect-oauth/Keyring"
 import type { TokenVerifier } from "effect-oauth/TokenVerifier"
 import { AccessToken } from "./AccessToken.js"
 import * as Authenticator from "./Authenticator.js"
+import * as AtOnce from "./internal/atOnce.js"
 import * as Endpoints from "./internal/endpoints.js"
 import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
@@ -117,7 +118,7 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       requirements: Requirements
     ): Effect.Effect<AccessToken.Principal, Refusal> =>
       Effect.matchEffect(
-        Effect.flatMap(authenticator.receive(request), (incoming) =>
+        AtOnce.flatMap(authenticator.receive(request), (incoming) =>
           authenticator.authenticate(incoming, requirements)
         ),
         {

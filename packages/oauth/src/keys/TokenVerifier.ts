@@ -78,14 +78,25 @@ export const makeJwt = (
   profile: JwtProfile<JwtClaims>,
   options?: JwtVerifier.Options
 ): Effect.Effect<TokenVerifier.Service, never, KeyringService> =>
-  Effect.map(JwtVerifier.make(options), (verifier) => ({
-    verify: (token) =>
-      Effect.map(verifier.verify(token, profile), ({ claims, verifiedAt }) => ({
-        claims,
-        scope: Jwt.scopes(claims),
-        verifiedAt
-      }))
-  }))
+  Effect.map(JwtVerifier.make(options), (verifier) => {
+    // A token that is remembered keeps its claims, and so its scope.
+    const scopes = new WeakMap<JwtClaims, ReadonlyArray<string>>()
+    const scopeOf = (claims: JwtClaims): ReadonlyArray<string> => {
+      const known = scopes.get(claims)
+      if (known !== undefined) return known
+      const scope = Jwt.scopes(claims)
+      scopes.set(claims, scope)
+      return scope
+    }
+    return {
+      verify: (token) =>
+        Effect.map(verifier.verify(token, profile), ({ claims, verifiedAt }) => ({
+          claims,
+          scope: scopeOf(claims),
+          verifiedAt
+        }))
+    }
+  })
 
 /**
  * Verifies JWTs by one profile of access tokens, as `makeJwt` does.

@@ -90,12 +90,28 @@ const fromValues = (values: ReadonlyArray<string>, options: Options = {}): Beare
   if (value === undefined) return { _tag: "None" }
   if (values.length > 1) return malformed("several", "There is more than one Authorization header")
   if (value.length > maximumLength) return malformed("too_large", "The Authorization header is too large")
+  return plain(value, options) ?? read(value, options)
+}
+
+/** How nearly every credential is written: nothing but the scheme, a space and the token. */
+const plain = (value: string, { schemes = bearer }: Options): BearerCredential | undefined => {
+  const [, written, token] = /^([A-Za-z]+) ([A-Za-z0-9\-._~+/]+=*)$/.exec(value) ?? []
+  if (written === undefined || token === undefined) return undefined
+  const scheme = schemeOf(written, schemes)
+  return scheme === undefined ? undefined : { _tag: "Token", scheme, token: Redacted.make(token) }
+}
+
+const bearer: ReadonlyArray<Scheme> = ["Bearer"]
+
+const schemeOf = (written: string, schemes: ReadonlyArray<Scheme>): Scheme | undefined =>
+  schemes.find((candidate) => candidate === written) ??
+  schemes.find((candidate) => candidate.toLowerCase() === written.toLowerCase())
+
+const read = (value: string, { schemes = bearer }: Options): BearerCredential => {
   const match = /^[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +(.*))?$/s.exec(value)
   if (match === null) return malformed("characters", "The Authorization header has no scheme")
   const [, written = "", rest = ""] = match
-  const scheme = (options.schemes ?? ["Bearer"]).find(
-    (candidate) => candidate.toLowerCase() === written.toLowerCase()
-  )
+  const scheme = schemeOf(written, schemes)
   if (scheme === undefined) return { _tag: "OtherScheme" }
   if (/^[ \t]*$/.test(rest))
     return malformed("no_token", "The Authorization header has a scheme and no token")
