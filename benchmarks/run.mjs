@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const outdir = fileURLToPath(new URL("../node_modules/.cache/effect-oauth-bench", import.meta.url))
 
 await build({
-  entryPoints: ["main", "tokenServer"].map((name) =>
+  entryPoints: ["main", "tokenServer", "apiServer"].map((name) =>
     fileURLToPath(new URL(`src/${name}.ts`, import.meta.url))
   ),
   outdir,

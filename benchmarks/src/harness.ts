@@ -13,11 +13,21 @@ export interface Group {
   readonly tasks: readonly [Task, ...ReadonlyArray<Task>]
   /**
    * `wall` for what uses more threads than this one; `undisturbed` leaves out the time in which the system
-   * kept this thread waiting, as it does when other programs want the cores.
+   * kept this thread waiting, as it does when other programs want the cores. `server` is for a server in a process
+   * of its own that is kept busy: what all its threads take, which is the inverse of its throughput on a core.
    */
-  readonly clock: "wall" | "undisturbed"
+  readonly clock: "wall" | "undisturbed" | "server"
+  /** What the server has taken so far. */
+  readonly spent?: () => Promise<Spent>
   /** The most that the ratio, the microseconds, or those added to the first task, should be. */
   readonly goals?: Readonly<Record<string, ReadonlyArray<Goal>>>
+}
+
+/** Microseconds on a core. */
+export interface Spent {
+  readonly mainThread: number
+  /** Of all threads. */
+  readonly process: number
 }
 
 export interface Goal {
@@ -33,6 +43,8 @@ export interface Measured {
   /** The median of what one operation takes more than that of the first task within a round. */
   readonly added: number
   readonly mainThread: number
+  /** Where a server in another process is measured: the ratio by the clock on the wall. */
+  readonly wallRatio?: number
   /** The first and third quartile of the ratio. */
   readonly quartiles: readonly [number, number]
   readonly goals: ReadonlyArray<Goal>
@@ -62,28 +74,42 @@ const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
 interface Sample {
   readonly micros: number
   readonly mainThread: number
+  readonly wall: number
 }
 
-const sample = async (task: Task, count: number, clock: Group["clock"]): Promise<Sample> => {
+const sample = async (task: Task, count: number, { clock, spent }: Group): Promise<Sample> => {
+  const before = await spent?.()
   const start = Clock.now()
   await task.run(count)
   const elapsed = Clock.since(start)
-  return { micros: elapsed[clock] / count, mainThread: elapsed.mainThread / count }
+  const after = await spent?.()
+  const wall = elapsed.wall / count
+  return before === undefined || after === undefined
+    ? {
+        micros: elapsed[clock === "server" ? "wall" : clock] / count,
+        mainThread: elapsed.mainThread / count,
+        wall
+      }
+    : {
+        micros: (after.process - before.process) / count,
+        mainThread: (after.mainThread - before.mainThread) / count,
+        wall
+      }
 }
 
 /** Many at once begin and end one by one; a longer stretch is less of that. */
 const millis = ({ clock }: Group, { sampleMillis }: Settings): number =>
-  clock === "wall" ? 3 * sampleMillis : sampleMillis
+  clock === "server" ? 5 * sampleMillis : clock === "wall" ? 3 * sampleMillis : sampleMillis
 
 /** Warms a task up and finds how often it must be done for a sample to last. */
 const calibrate = async (task: Task, group: Group, settings: Settings): Promise<number> => {
-  const end = performance.now() + settings.warmUpMillis
+  const end = performance.now() + (group.clock === "server" ? 4 : 1) * settings.warmUpMillis
   const wanted = millis(group, settings) * 1000
   let count = 64
-  let { micros } = await sample(task, count, group.clock)
+  let { micros } = await sample(task, count, group)
   while (performance.now() < end) {
     count = Math.max(64, Math.min(count * 4, Math.round(wanted / micros)))
-    micros = (await sample(task, count, group.clock)).micros
+    micros = (await sample(task, count, group)).micros
   }
   return Math.max(64, Math.round(wanted / micros))
 }
@@ -102,7 +128,7 @@ export const measure = async (group: Group, settings: Settings): Promise<Result>
   }
   for (let round = 0; round < settings.rounds; round++) {
     for (const { count, samples, task } of rotated(measured, round)) {
-      samples.push(await sample(task, count, group.clock))
+      samples.push(await sample(task, count, group))
     }
   }
   const base = measured[0]?.samples ?? []
@@ -117,6 +143,9 @@ export const measure = async (group: Group, settings: Settings): Promise<Result>
         micros: median(samples.map(({ micros }) => micros)),
         added: median(samples.map(({ micros }, i) => micros - (base[i]?.micros ?? NaN))),
         mainThread: median(samples.map(({ mainThread }) => mainThread)),
+        ...(group.clock === "server"
+          ? { wallRatio: median(samples.map(({ wall }, i) => wall / (base[i]?.wall ?? NaN))) }
+          : {}),
         quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
         goals: group.goals?.[task.name] ?? []
       }

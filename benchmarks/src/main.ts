@@ -6,6 +6,7 @@ import type { Group, Result, Settings } from "./harness.js"
 import { measure } from "./harness.js"
 import { memory } from "./memory.js"
 import { plot } from "./plot.js"
+import * as Protection from "./protection.js"
 import type { Report } from "./report.js"
 import { machine, memoryTable, table } from "./report.js"
 import * as Requests from "./requests.js"
@@ -89,6 +90,14 @@ const ofRequests = async (): Promise<ReadonlyArray<Result>> => {
   return results
 }
 
+const ofProtection = async (): Promise<ReadonlyArray<Result>> => {
+  const results: Array<Result> = []
+  const { end, groups } = await Protection.make(Number(values.tokens))
+  for (const group of groups) results.push(...(await run(group)))
+  await end()
+  return results
+}
+
 const ofSessions = async (): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
   const { end, groups } = Session.make()
@@ -105,6 +114,7 @@ if (values.help) {
   for (const algorithm of algorithms) results.push(...(await ofAlgorithm(algorithm)))
   results.push(...(await ofRequests()))
   results.push(...(await ofSessions()))
+  results.push(...(await ofProtection()))
   const kept = wanted("memory") ? await memory(10_000) : []
   if (kept.length > 0) console.log(memoryTable(kept))
   const report: Report = {

@@ -55,9 +55,10 @@ const aligned = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArr
   return [line(columns), line(rule), ...rows.map(line)].join("\n")
 }
 
-export const table = (results: ReadonlyArray<Result>): string =>
-  aligned(
-    ["", "ratio", "quartiles", "us", "main thread us", "goal"],
+export const table = (results: ReadonlyArray<Result>): string => {
+  const ofServer = results.some(({ tasks }) => tasks.some(({ wallRatio }) => wallRatio !== undefined))
+  return aligned(
+    ["", "ratio", "quartiles", "us", "main thread us", ...(ofServer ? ["wall ratio"] : []), "goal"],
     results.flatMap(({ name, tasks }) => [
       [`**${name}**`],
       ...tasks.map((task) => [
@@ -66,10 +67,12 @@ export const table = (results: ReadonlyArray<Result>): string =>
         `${number(task.quartiles[0])}-${number(task.quartiles[1])}`,
         number(task.micros),
         number(task.mainThread),
+        ...(ofServer ? [task.wallRatio === undefined ? "" : number(task.wallRatio)] : []),
         reached(task)
       ])
     ])
   )
+}
 
 export const memoryTable = (kept: ReadonlyArray<Memory>): string =>
   aligned(
