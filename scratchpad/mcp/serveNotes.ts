@@ -11,13 +11,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
 import { startRegistrar } from "../support/registrar.js"
+import { clientDocument } from "./clientDocument.js"
 import * as Server from "./server.js"
 
 const port = 3000
 const resource = `http://127.0.0.1:${port}/mcp`
 
 const main = Effect.gen(function* () {
-  const { issuer } = yield* startRegistrar()
+  const { issuer, publish } = yield* startRegistrar()
+  yield* publish(clientDocument.client_id, clientDocument)
   yield* Console.log(resource)
   yield* Layer.launch(
     HttpLayerRouter.serve(Server.layer({ resource, issuer }), { disableListenLog: true }).pipe(

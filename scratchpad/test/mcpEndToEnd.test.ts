@@ -7,25 +7,15 @@ import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { clientDocument } from "../mcp/clientDocument.js"
 import * as Server from "../mcp/server.js"
 import { startRegistrar } from "../support/registrar.js"
 import { listen } from "../support/serveApi.js"
 import { run } from "./support/program.js"
 
-/** What the client says it is: the document at the URL that is its `client_id`. */
-const client = {
-  client_id: "https://conformance-test.local/client-metadata.json",
-  client_name: "Scratchpad",
-  application_type: "native",
-  redirect_uris: ["http://127.0.0.1/callback"],
-  token_endpoint_auth_method: "none",
-  grant_types: ["authorization_code", "refresh_token"],
-  response_types: ["code"]
-}
-
 const start = Effect.gen(function* () {
   const { issuer, publish } = yield* startRegistrar()
-  yield* publish(client.client_id, client)
+  yield* publish(clientDocument.client_id, clientDocument)
   const { origin, serve } = yield* listen()
   const resource = `${origin}/mcp`
   const app = yield* HttpLayerRouter.toHttpEffect(
