@@ -18,8 +18,8 @@ const project = (
     include,
     testTimeout: timeout,
     hookTimeout: timeout,
-    // The sources keep no state in their modules, so the files of a worker can share them: half the time is loading.
-    isolate: name !== "oauth",
+    // What needs no machine shares threads, and what it has loaded; what does has a process for each file.
+    pool: ["oauth", "testing", "resource-server"].includes(name) ? "threads" : "forks",
     sequence: { groupOrder: group }
   }
 })
