@@ -23,9 +23,9 @@ import { makeMoody, moods } from "../faults/moody.js"
 import { logIn } from "../support/logIn.js"
 import { CliLive, Server, StageLive } from "./support/stage.js"
 
-const refreshes = Number(process.env["EFFECT_OAUTH_REFRESHES"] ?? 400)
+const refreshes = Number(process.env["EFFECT_OAUTH_REFRESHES"] ?? 200)
 
-const rounds = 1000
+const rounds = Math.max(300, refreshes / 10)
 
 const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "effect-oauth-faults-"))),
