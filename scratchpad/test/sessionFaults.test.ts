@@ -101,7 +101,7 @@ layer(Layer.provideMerge(Layer.effectDiscard(Processes.bundle), StageLive), { ex
           assert.deepStrictEqual(new Set(endings), new Set([0]))
           assert.strictEqual(yield* next(session), "alive")
         }),
-      { timeout: 300_000 }
+      { timeout: 1_800_000 }
     )
 
     /** What was rotated by the server and not yet written died with the process. */
@@ -158,7 +158,7 @@ layer(Layer.provideMerge(Layer.effectDiscard(Processes.bundle), StageLive), { ex
           assert.isAtLeast(seen.get("renewed") ?? 0, 1)
           assert.strictEqual(yield* next(session), "alive")
         }),
-      { timeout: 300_000 }
+      { timeout: 1_800_000 }
     )
   }
 )
