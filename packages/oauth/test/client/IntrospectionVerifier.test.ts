@@ -210,7 +210,7 @@ describe("IntrospectionVerifier: what is kept", () => {
       const rest = yield* Effect.fork(Effect.replicateEffect(verdict(), 200, { concurrency: "unbounded" }))
       yield* TestClock.adjust(1)
       yield* Fiber.interrupt(first)
-      const verdicts = yield* H.asTimePasses(Fiber.join(rest))
+      const verdicts = yield* H.asTimePasses(Fiber.join(rest), "50 millis")
       assert.isTrue(verdicts.every((one) => one === "accepted"))
       assert.strictEqual(yield* asked, 1)
     }).pipe(Effect.provide(layer()))

@@ -1,6 +1,7 @@
 /** A server in memory, a client of it, and a person who logs in. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -70,12 +71,15 @@ export const lastTokenRequest: Effect.Effect<RecordedRequest, never, TestIssuer.
     })
 )
 
-/** What becomes of an effect while time passes, a second at a time. */
-export const asTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** What becomes of an effect while time passes, a second at a time; less where real work must keep up with a deadline. */
+export const asTimePasses = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  step: Duration.DurationInput = "1 second"
+): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
     while (Option.isNone(yield* Fiber.poll(fiber))) {
-      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust(step)
       yield* TestServices.provideLive(Effect.sleep("1 millis"))
     }
     return yield* Fiber.join(fiber)
