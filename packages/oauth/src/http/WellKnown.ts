@@ -111,7 +111,7 @@ export const firstDocument = (
     return yield* new DiscoveryError({
       operation,
       reason: "not_found",
-      message: `${operation}: no metadata of ${subject} was found. Tried ${tried.join(", ")}. Check the address, or give the metadata yourself.`
+      message: `${operation}: no metadata of ${subject} was found. Tried ${tried.join(", ")}. Check the address, or give the metadata.`
     })
   })
 

@@ -62,11 +62,7 @@ export const decode = (
   }
   const tokenType = tokenTypes.get((text("token_type") ?? "").toLowerCase())
   if (tokenType === undefined) {
-    return violation(
-      "token_type",
-      "unsupported",
-      "token_type must be one the client understands (Bearer, DPoP)"
-    )
+    return violation("token_type", "unsupported", "token_type must be Bearer or DPoP")
   }
   const expiresIn = body["expires_in"] ?? undefined
   if (expiresIn !== undefined && typeof expiresIn !== "number") {
