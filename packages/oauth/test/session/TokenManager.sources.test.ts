@@ -138,6 +138,11 @@ describe("sources", () => {
       const events = yield* R.listening(manager)
       server.script({ ignored: true, error: Server.invalidGrant() })
       yield* R.pass("1 hour", "30 seconds")
+      // On a busy machine what has been sent takes a while to come back.
+      yield* Effect.repeat(R.settle, {
+        times: 200,
+        until: () => Effect.map(manager.state, ({ _tag }) => _tag === "Ended")
+      })
       assert.deepStrictEqual(yield* manager.state, { _tag: "Ended", reason: "refused" })
       yield* R.pass("1 hour", "1 minute")
       assert.strictEqual(server.requests(), 1)

@@ -63,10 +63,10 @@ const probe = TestServices.provideLive(
 )
 
 /** Lets what does not wait for time go on: the names of entries are hashes, and take turns of the event loop. */
-export const settle = Effect.repeatN(probe, 9)
+export const settle = Effect.repeatN(probe, 39)
 
 /** The same between two of many steps, where the next one waits as well. */
-const brief = Effect.repeatN(probe, 3)
+const brief = Effect.repeatN(probe, 6)
 
 /** What becomes of an effect while time passes, and how long it took by the clock of the test. */
 export const timed = <A, E, R>(
