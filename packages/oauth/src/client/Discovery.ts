@@ -5,10 +5,12 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as FlightCache from "../http/FlightCache.js"
 import * as Telemetry from "../http/Telemetry.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
@@ -19,7 +21,6 @@ import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import * as ProtectedResourceMetadata from "../protocol/ProtectedResourceMetadata.js"
 import * as ScopeSet from "../protocol/Scope.js"
-import { makeFlights } from "./internal/flights.js"
 
 /**
  * Reads what servers (RFC 8414, OpenID Connect Discovery 1.0) and protected
@@ -98,7 +99,10 @@ export declare namespace Discovery {
 export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient | Scope.Scope> = Effect.gen(
   function* () {
     const wire = yield* Wire.make
-    const servers = yield* makeFlights<AuthorizationServerMetadata, Discovery.Error>()
+    const servers = yield* FlightCache.make<AuthorizationServerMetadata, Discovery.Error>({
+      maximum: 256,
+      keepUntil: (_, now) => now + Duration.toMillis("1 hour")
+    })
 
     // What is kept is what the server says; each who asks judges it by its own policy.
     const server: Discovery.Service["server"] = (issuer, { endpointPolicy, ...options } = {}) =>

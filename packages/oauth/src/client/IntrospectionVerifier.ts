@@ -126,7 +126,7 @@ export const make = (
         const { length } = Redacted.value(token)
         return length === 0 || length > maxTokenLength
           ? refusal(length === 0 ? "malformed" : "too_large", undefined, "the token is empty or too long")
-          : Effect.flatMap(hash(Redacted.value(token)), (key) =>
+          : Effect.flatMap(Text.sha256(Redacted.value(token)), (key) =>
               Effect.flatMap(cache.get(key, ask(token)), (verdict) =>
                 verdict._tag === "Verified" ? Effect.succeed(verdict.token) : Effect.fail(verdict.error)
               )
@@ -149,12 +149,6 @@ export const layer = (
 const operation = "IntrospectionVerifier.verify"
 
 const maxTokenLength = 16 * 1024
-
-const hash = (token: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))),
-    (digest) => Text.base64Url(new Uint8Array(digest))
-  )
 
 /** In milliseconds. */
 const expiry = ({ exp }: VerifiedToken["claims"]): number =>

@@ -161,10 +161,7 @@ const canonical = (key: RegistrationStore.Key): string =>
   )
 
 const nameOf = (id: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(id))),
-    (digest) => `effect-oauth.registration.${Text.base64Url(new Uint8Array(digest))}`
-  )
+  Effect.map(Text.sha256(id), (digest) => `effect-oauth.registration.${digest}`)
 
 const failed =
   (operation: string, key: RegistrationStore.Key) =>

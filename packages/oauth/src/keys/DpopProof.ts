@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
 import { JwtError } from "../protocol/OAuthError.js"
 import type { KeyringError } from "../protocol/OAuthError.js"
+import * as Text from "../protocol/Text.js"
 import * as Jwk from "./Jwk.js"
 import * as JwtAlgorithm from "./JwtAlgorithm.js"
 import * as JwtSigner from "./JwtSigner.js"
@@ -59,7 +59,7 @@ export const make = (keyring: Keyring.Keyring): Effect.Effect<DpopProver, Keyrin
 
     const prove: DpopProver["prove"] = Effect.fnUntraced(function* ({ accessToken, method, nonce, url }) {
       const htu = yield* withoutQuery(url)
-      const ath = accessToken === undefined ? undefined : yield* hash(Redacted.value(accessToken))
+      const ath = accessToken === undefined ? undefined : yield* Text.sha256(Redacted.value(accessToken))
       return yield* signer.sign(
         { htm: method.toUpperCase(), htu, nonce, ath },
         { typ: "dpop+jwt", lifetime: false, algorithm: key.algorithm, header: { jwk } }
@@ -82,10 +82,3 @@ const withoutQuery = (text: string): Effect.Effect<string, JwtError> => {
   url.hash = ""
   return Effect.succeed(url.href)
 }
-
-/** `ath`: the SHA-256 of the token in base64url (section 4.2). */
-const hash = (token: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))),
-    (digest) => Encoding.encodeBase64Url(new Uint8Array(digest))
-  )

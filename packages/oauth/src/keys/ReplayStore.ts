@@ -53,10 +53,7 @@ export declare namespace ReplayStore {
  * @category keys
  */
 export const keyOf = (...parts: ReadonlyArray<string>): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)))),
-    (digest) => Text.base64Url(new Uint8Array(digest))
-  )
+  Text.sha256(JSON.stringify(parts))
 
 /**
  * @since 0.1.0

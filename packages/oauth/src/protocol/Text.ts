@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 
 /**
  * The most characters that `sanitize` lets through.
@@ -104,3 +105,16 @@ export const base64Url = (bytes: Uint8Array): string =>
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "")
+
+/**
+ * The SHA-256 of a text as UTF-8, in base64url: a PKCE challenge, the `ath` of a
+ * DPoP proof, a name that does not show what it is of.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const sha256 = (text: string): Effect.Effect<string> =>
+  Effect.map(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+    (digest) => base64Url(new Uint8Array(digest))
+  )

@@ -42,9 +42,6 @@ export const canonical = (key: SessionKey): string =>
  * @category encoding
  */
 export const name = (key: SessionKey): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical(key)))),
-    (digest) => `effect-oauth.session.${Text.base64Url(new Uint8Array(digest))}`
-  )
+  Effect.map(Text.sha256(canonical(key)), (digest) => `effect-oauth.session.${digest}`)
 
 const setOf = (texts: ReadonlyArray<string> = []): ReadonlyArray<string> => [...new Set(texts)].sort()

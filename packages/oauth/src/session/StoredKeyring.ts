@@ -88,10 +88,7 @@ const read = (
   })
 
 const nameOf = (name: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(name)))),
-    (digest) => `effect-oauth.key.${Text.base64Url(new Uint8Array(digest))}`
-  )
+  Effect.map(Text.sha256(JSON.stringify(name)), (digest) => `effect-oauth.key.${digest}`)
 
 const problem = (reason: TokenStoreError["reason"], what: string): TokenStoreError =>
   new TokenStoreError({ operation: "StoredKeyring.make", reason, message: `StoredKeyring.make: ${what}.` })
