@@ -210,9 +210,7 @@ describe("what operators are told", () => {
   it.scoped("each request is counted once, by its outcome", () =>
     Effect.gen(function* () {
       const countOf = (outcome: string) =>
-        Effect.map(Metric.value(Metric.tagged(Telemetry.resourceRequests, "outcome", outcome)), ({ count }) =>
-          Number(count)
-        )
+        Effect.map(Metric.value(Telemetry.resourceRequests(outcome)), ({ count }) => Number(count))
       const outcomes = ["accepted", "no_credential", "invalid_request", "invalid_token", "insufficient_scope"]
       const before = yield* Effect.forEach(outcomes, countOf)
       yield* askWith("/me")

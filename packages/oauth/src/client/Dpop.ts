@@ -133,3 +133,22 @@ const notBound = (operation: string): ProtocolViolation =>
     rule: "RFC 9449 section 5: the token for a proof is of type DPoP",
     message: `${operation}: the server issued a Bearer token although a DPoP proof was sent, and whoever steals it can use it. Accept that with Dpop.make({ allowBearer: true }), or leave dpop out.`
   })
+
+/**
+ * What is wrong with a token that cannot be sent to a resource: it is none
+ * (`N_A`), or it is bound to a key that is not at hand.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const notUsable = (operation: string, tokenType: TokenSet["tokenType"]): ProtocolViolation =>
+  new ProtocolViolation({
+    operation,
+    reason: "unsupported",
+    member: "token_type",
+    rule: "RFC 6749 section 7.1: a token of a type that is not understood must not be used",
+    message:
+      tokenType === "DPoP"
+        ? `${operation}: the access token is bound to a key (DPoP), and this client has none. Give the client the dpop that the token was asked for with.`
+        : `${operation}: this token is not an access token (${tokenType}).`
+  })

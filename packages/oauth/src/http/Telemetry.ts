@@ -80,28 +80,15 @@ export const refreshes: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.c
 })
 
 /**
- * Requests to a protected resource, tagged with `outcome`: `accepted`,
- * `no_credential`, or the error code of the answer.
+ * Requests to a protected resource that ended in one way, which the tag
+ * `outcome` tells: `accepted`, `no_credential`, or the error code of the answer.
+ * To be made once for each: where every request is counted, finding the counter
+ * by its tag would cost more than counting.
  *
  * @since 0.1.0
  * @category metrics
  */
-export const resourceRequests: Metric.Metric.Counter<number> = /* @__PURE__ */ Metric.counter(
-  "oauth_resource_requests",
-  {
-    description: "Requests to a protected resource",
-    incremental: true
-  }
-)
-
-/**
- * The counter of one outcome, made once: where each request is counted, finding
- * it by its tag each time would cost more than counting.
- *
- * @since 0.1.0
- * @category metrics
- */
-export const resourceRequestsOf = (outcome: string): Metric.Metric.Counter<number> =>
+export const resourceRequests = (outcome: string): Metric.Metric.Counter<number> =>
   Metric.fromMetricKey(
     MetricKey.tagged(
       MetricKey.counter("oauth_resource_requests", {

@@ -23,7 +23,7 @@ const outcomes = [
 type Outcome = (typeof outcomes)[number]
 
 const counters: ReadonlyMap<Outcome, Metric.Metric.Counter<number>> = new Map(
-  outcomes.map((outcome) => [outcome, Telemetry.resourceRequestsOf(outcome)])
+  outcomes.map((outcome) => [outcome, Telemetry.resourceRequests(outcome)])
 )
 
 /** Counts at once, with the labels of the fiber. */

@@ -3,11 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Wire from "../../http/Wire.js"
-import * as Challenge from "../../protocol/Challenge.js"
+import type * as Challenge from "../../protocol/Challenge.js"
 import * as ErrorResponse from "../../protocol/ErrorResponse.js"
-import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import type { ProtocolViolation } from "../../protocol/OAuthError.js"
 import type { JwtError, KeyringError, OAuthResponseError, TransportError } from "../../protocol/OAuthError.js"
+import * as StepUpChallenge from "../../protocol/StepUpChallenge.js"
 import type { TokenSet } from "../../protocol/TokenSet.js"
+import * as Dpop from "../Dpop.js"
 import type { OAuthClient } from "../OAuthClient.js"
 
 /**
@@ -32,7 +34,8 @@ export const get = (
       )
     }
     const { dpop } = client
-    if (tokens.tokenType === "N_A" || dpop === undefined) return yield* notUsable(operation, tokens.tokenType)
+    if (tokens.tokenType === "N_A" || dpop === undefined)
+      return yield* Dpop.notUsable(operation, tokens.tokenType)
     const { response } = yield* dpop.exchange(
       { method: "GET", url, accessToken: tokens.accessToken },
       (proof) =>
@@ -81,19 +84,7 @@ const said = (operation: string, response: Wire.WireResponse): Effect.Effect<Rec
 /** The challenge that tells an error. */
 const challengeOf = (response: Wire.WireResponse): Option.Option<Challenge.Challenge> =>
   Option.fromNullable(
-    Challenge.parse(response.headers["www-authenticate"] ?? "").find(
-      ({ parameters, scheme }) => /^(?:bearer|dpop)$/i.test(scheme) && parameters.has("error")
+    StepUpChallenge.challenges(response.headers["www-authenticate"] ?? "").find(({ parameters }) =>
+      parameters.has("error")
     )
   )
-
-const notUsable = (operation: string, tokenType: TokenSet["tokenType"]): ProtocolViolation =>
-  new ProtocolViolation({
-    operation,
-    reason: "unsupported",
-    member: "token_type",
-    rule: "RFC 6749 section 7.1: a token of a type that is not understood must not be used",
-    message:
-      tokenType === "DPoP"
-        ? `${operation}: the access token is bound to a key (DPoP), and this client has none. Give OAuthClient.layer the dpop that the token was asked for with.`
-        : `${operation}: this token is not an access token (${tokenType}).`
-  })

@@ -13,7 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { Dpop } from "../../client/Dpop.js"
+import * as Dpop from "../../client/Dpop.js"
 import * as Endpoint from "../../protocol/Endpoint.js"
 import { ProtocolViolation, TransportError } from "../../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../../protocol/OAuthError.js"
@@ -44,7 +44,7 @@ export type Carry = <E, R, E2>(
   obtain: Effect.Effect<TokenSet, E2>
 ) => Effect.Effect<Carried, E | E2 | HttpClientError.HttpClientError | CarryError, R>
 
-export const make = (places: Places, dpop: Dpop | undefined): Carry => {
+export const make = (places: Places, dpop: Dpop.Dpop | undefined): Carry => {
   const authorize = makeAuthorize(dpop)
   const confinementOf = makeConfinement(dpop === undefined ? ["authorization"] : ["authorization", "dpop"])
 
@@ -94,7 +94,7 @@ export const make = (places: Places, dpop: Dpop | undefined): Carry => {
 }
 
 /** The header of a token set, made once for all requests with it. */
-const makeAuthorize = (dpop: Dpop | undefined) => {
+const makeAuthorize = (dpop: Dpop.Dpop | undefined) => {
   let last: { readonly tokens: TokenSet; readonly header: string } | undefined
 
   return (
@@ -104,7 +104,7 @@ const makeAuthorize = (dpop: Dpop | undefined) => {
     if (last?.tokens !== tokens) {
       const token = Redacted.value(tokens.accessToken)
       if (tokens.tokenType === "N_A" || (tokens.tokenType === "DPoP" && dpop === undefined)) {
-        return notUsable(tokens.tokenType)
+        return Dpop.notUsable(operation, tokens.tokenType)
       }
       if (!/^[\x21-\x7E]+$/.test(token)) return notText()
       last = { tokens, header: `${tokens.tokenType} ${token}` }
@@ -214,18 +214,6 @@ const escaped = (
       message: `${operation}: the HttpClient below followed a redirect from ${Endpoint.show(request.url)} to ${Endpoint.show(response.request.url)}, where the token must not go, and took it there. Consider the token stolen, and put HttpClient.followRedirects around this client instead of below it.`
     })
   )
-
-const notUsable = (tokenType: TokenSet["tokenType"]): Effect.Effect<never, ProtocolViolation> =>
-  new ProtocolViolation({
-    operation,
-    reason: "unsupported",
-    member: "token_type",
-    rule: "RFC 6749 section 7.1: a token of a type that is not understood must not be used",
-    message:
-      tokenType === "DPoP"
-        ? `${operation}: the access token is bound to a key (DPoP), and this client has none. Give it the dpop that the token was asked for with.`
-        : `${operation}: this token is not an access token (${tokenType}).`
-  })
 
 const notText = (): Effect.Effect<never, ProtocolViolation> =>
   new ProtocolViolation({
