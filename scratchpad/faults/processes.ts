@@ -1,41 +1,21 @@
-/** Workers as processes of their own, bundled once: eight of them begin faster than one that is compiled as it runs. */
+/** Workers as processes of their own. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import { build } from "esbuild"
 import type { ChildProcessByStdio } from "node:child_process"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { bundle } from "../support/bundle.js"
 import type { Task } from "./worker.js"
 
 const outfile = fileURLToPath(
   new URL("../../node_modules/.cache/effect-oauth-faults/worker.mjs", import.meta.url)
 )
 
-/** Bundles the worker with the sources of this workspace. */
-export const bundle: Effect.Effect<void> = Effect.promise(() =>
-  build({
-    entryPoints: [fileURLToPath(new URL("worker.ts", import.meta.url))],
-    outfile,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    conditions: ["effect-oauth-source"],
-    plugins: [
-      {
-        name: "workspace",
-        setup({ onResolve }) {
-          onResolve({ filter: /^[^.]/ }, ({ kind, path }) =>
-            kind === "entry-point" || path.startsWith("effect-oauth") ? undefined : { path, external: true }
-          )
-        }
-      }
-    ]
-  })
-)
+/** Makes the program that `start` starts. */
+export const prepare: Effect.Effect<void> = bundle("faults/worker.ts", outfile)
 
 export interface Worker {
   /** What it says, a line each, until it has ended. */

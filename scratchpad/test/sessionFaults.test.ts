@@ -71,7 +71,7 @@ const next = (session: Session) =>
     Effect.provide(Layer.provide(managerOf(session), storeOf(session)))
   )
 
-layer(Layer.provideMerge(Layer.effectDiscard(Processes.bundle), StageLive), { excludeTestServices: true })(
+layer(Layer.provideMerge(Layer.effectDiscard(Processes.prepare), StageLive), { excludeTestServices: true })(
   "a session of several processes, at oidc-provider",
   (it) => {
     it.scoped(

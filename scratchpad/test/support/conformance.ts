@@ -5,10 +5,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { bundle } from "../../support/bundle.js"
 import { root } from "./program.js"
 
 const Checks = Schema.parseJson(
@@ -32,23 +32,6 @@ export interface Result {
 /** The results by the names of the scenarios. */
 export class Conformance extends Context.Tag("Conformance")<Conformance, ReadonlyMap<string, Result>>() {}
 
-/** The client in one file: most of what a scenario takes is the start of a process. */
-const bundle = (outfile: string) =>
-  Effect.promise(() =>
-    build({
-      entryPoints: [join(root, "scratchpad/mcp/client.ts")],
-      outfile,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      conditions: ["effect-oauth-source"],
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
-      }
-    })
-  )
-
 const runSuite = (suite: string, directory: string) =>
   Effect.async<string>((resume) => {
     const preload = fileURLToPath(new URL("./conformance/preload.mjs", import.meta.url))
@@ -71,7 +54,8 @@ const make = (suites: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const directory = yield* files.makeTempDirectoryScoped()
-    yield* bundle(join(directory, "client.mjs"))
+    // Most of what a scenario takes is the start of a process.
+    yield* bundle("mcp/client.ts", join(directory, "client.mjs"))
     const said = yield* Effect.forEach(suites, (suite) => runSuite(suite, directory))
     const results = new Map<string, Result>()
     const folder = join(directory, "results/auth")
