@@ -148,16 +148,13 @@ export const make = (
       get,
       put: (name, text) => locked(name, (held) => write(name, text, held)),
       compareAndSet: (name, expected, text) =>
-        Effect.flatMap(get(name), (current) =>
-          SecretStore.isExpected(current, expected)
-            ? locked(name, (held) =>
-                Effect.flatMap(read(name, held), (now) =>
-                  SecretStore.isExpected(now, expected)
-                    ? Effect.asSome(write(name, text, held))
-                    : Effect.succeedNone
-                )
-              )
-            : Effect.succeedNone
+        // Without the lock first: who is late need not wait for it.
+        SecretStore.whenExpected(
+          expected,
+          get(name),
+          locked(name, (held) =>
+            SecretStore.whenExpected(expected, read(name, held), Effect.asSome(write(name, text, held)))
+          )
         ),
       delete: (name) =>
         locked(name, (held) =>

@@ -79,13 +79,21 @@ export const stored = (text: string): Effect.Effect<Stored> =>
   Effect.map(Entropy.randomText(16), (generation) => ({ generation, text }))
 
 /**
- * Whether what is there is what a compare-and-set expects: for who writes a
- * storage.
+ * Goes on where what is there is what a compare-and-set expects, and gives none
+ * where it is not: for who writes a storage, who sees to it that nobody else
+ * writes in between.
  *
  * @since 0.1.0
- * @category predicates
+ * @category combinators
  */
-export const isExpected = (
+export const whenExpected = <E, E2>(
+  expected: Option.Option<string>,
+  current: Effect.Effect<Option.Option<Stored>, E>,
+  swap: Effect.Effect<Option.Option<Stored>, E2>
+): Effect.Effect<Option.Option<Stored>, E | E2> =>
+  Effect.flatMap(current, (now) => (isExpected(now, expected) ? swap : Effect.succeedNone))
+
+const isExpected = (
   current: Option.Option<Pick<Stored, "generation">>,
   expected: Option.Option<string>
 ): boolean => Option.getOrUndefined(current)?.generation === Option.getOrUndefined(expected)
@@ -226,10 +234,10 @@ export const layerKeyValueStore: Layer.Layer<SecretStore, never, KeyValueStore.K
       put: (name, text) => turnOf(name)(write("SecretStore.put", name, text)),
       compareAndSet: (name, expected, text) =>
         turnOf(name)(
-          Effect.flatMap(read("SecretStore.compareAndSet", name), (current) =>
-            isExpected(current, expected)
-              ? Effect.asSome(write("SecretStore.compareAndSet", name, text))
-              : Effect.succeedNone
+          whenExpected(
+            expected,
+            read("SecretStore.compareAndSet", name),
+            Effect.asSome(write("SecretStore.compareAndSet", name, text))
           )
         ),
       delete: (name) =>
