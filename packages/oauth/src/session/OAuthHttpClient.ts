@@ -24,13 +24,13 @@ import type {
 import type { ProtectedResourceMetadata } from "../protocol/ProtectedResourceMetadata.js"
 import * as Scope from "../protocol/Scope.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
-import * as Carry from "./internal/carry.js"
-import * as Exchange from "./internal/exchange.js"
-import * as Places from "./internal/places.js"
-import * as StepUps from "./internal/stepUps.js"
+import * as Carry from "./internal/carrying/carry.js"
+import * as Exchange from "./internal/carrying/exchange.js"
+import * as Places from "./internal/carrying/places.js"
+import * as StepUps from "./internal/carrying/stepUps.js"
 import { TokenManager } from "./TokenManager.js"
 
-export { causeOf, toHttpClient } from "./internal/plainFailures.js"
+export { causeOf, toHttpClient } from "./internal/carrying/plainFailures.js"
 
 /**
  * The `HttpClient` of a program whose requests carry the tokens of one

@@ -1,6 +1,6 @@
 /** What a failed refresh means for the session. */
-import { ReauthorizationRequired } from "../../protocol/OAuthError.js"
-import type { SourceError } from "../TokenSource.js"
+import { ReauthorizationRequired } from "../../../protocol/OAuthError.js"
+import type { SourceError } from "../../TokenSource.js"
 import type { Ending } from "./standing.js"
 
 /**

@@ -1,10 +1,10 @@
 /** From no usable token to one: look, wait for one's turn, refresh. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { TokenStoreError } from "../../protocol/OAuthError.js"
-import type { TokenSet } from "../../protocol/TokenSet.js"
-import type { SourceError } from "../TokenSource.js"
-import type { Entry } from "../TokenStore.js"
+import { TokenStoreError } from "../../../protocol/OAuthError.js"
+import type { TokenSet } from "../../../protocol/TokenSet.js"
+import type { SourceError } from "../../TokenSource.js"
+import type { Entry } from "../../TokenStore.js"
 import * as Failure from "./failure.js"
 import type { Held } from "./held.js"
 import * as HeldTokens from "./held.js"
@@ -13,7 +13,7 @@ import * as Lease from "./lease.js"
 import { end, look } from "./look.js"
 import type { Machine } from "./machine.js"
 import * as M from "./machine.js"
-import * as Renewing from "./renewing.js"
+import * as Renewing from "./refreshOnce.js"
 import { save, saveOrKeepTrying } from "./saving.js"
 
 /** What is remembered from one look at the store to the next. */

@@ -3,7 +3,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { TokenSet } from "../../protocol/TokenSet.js"
+import type { TokenSet } from "../../../protocol/TokenSet.js"
 import * as Instant from "./instant.js"
 
 export interface Held {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type { SessionRecord } from "../TokenStore.js"
+import type { SessionRecord } from "../../TokenStore.js"
 import type * as Instant from "./instant.js"
 
 export type Lease = Option.Option.Value<SessionRecord["lease"]>

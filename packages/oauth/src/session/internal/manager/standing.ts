@@ -1,7 +1,7 @@
 /** Which tokens count: those that a manager holds, or those that it finds in the store. */
 import * as Option from "effect/Option"
-import type { TokenSet } from "../../protocol/TokenSet.js"
-import type { Entry, SessionRecord } from "../TokenStore.js"
+import type { TokenSet } from "../../../protocol/TokenSet.js"
+import type { Entry, SessionRecord } from "../../TokenStore.js"
 import { areSame } from "./held.js"
 import type { Held } from "./held.js"
 

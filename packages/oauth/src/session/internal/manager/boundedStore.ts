@@ -2,9 +2,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { TokenStoreError } from "../../protocol/OAuthError.js"
-import type { SessionKey } from "../SessionKey.js"
-import type { Entry, SessionRecord, TokenStore } from "../TokenStore.js"
+import { TokenStoreError } from "../../../protocol/OAuthError.js"
+import type { SessionKey } from "../../SessionKey.js"
+import type { Entry, SessionRecord, TokenStore } from "../../TokenStore.js"
 
 /** The store of one session. */
 export interface SessionStore {

@@ -3,8 +3,8 @@ import * as UrlParams from "@effect/platform/UrlParams"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Endpoint from "../../protocol/Endpoint.js"
-import { DiscoveryError } from "../../protocol/OAuthError.js"
+import * as Endpoint from "../../../protocol/Endpoint.js"
+import { DiscoveryError } from "../../../protocol/OAuthError.js"
 
 /** Whether a request to this URL may carry the token. */
 export type Places = (url: string) => boolean

@@ -1,8 +1,8 @@
 /** What a resource says when it does not let a request in. */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Option from "effect/Option"
-import type * as Challenge from "../../protocol/Challenge.js"
-import * as StepUpChallenge from "../../protocol/StepUpChallenge.js"
+import type * as Challenge from "../../../protocol/Challenge.js"
+import * as StepUpChallenge from "../../../protocol/StepUpChallenge.js"
 
 export type Refusal =
   /** Another token may help: `invalid_token`, or a 401 without any error (RFC 6750 section 3.1). */

@@ -1,8 +1,8 @@
 /** Refreshing before anybody has to wait for it. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { TokenSet } from "../../protocol/TokenSet.js"
-import type { SourceError } from "../TokenSource.js"
+import type { TokenSet } from "../../../protocol/TokenSet.js"
+import type { SourceError } from "../../TokenSource.js"
 import * as HeldTokens from "./held.js"
 import * as Instant from "./instant.js"
 import type { Machine } from "./machine.js"

@@ -1,8 +1,8 @@
 /** Looking at what the store has, and making it one's own where it counts. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { SessionEvent } from "../SessionEvent.js"
-import type { Entry } from "../TokenStore.js"
+import { SessionEvent } from "../../SessionEvent.js"
+import type { Entry } from "../../TokenStore.js"
 import * as Instant from "./instant.js"
 import type { Machine } from "./machine.js"
 import * as M from "./machine.js"

@@ -4,7 +4,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { OAuthError } from "../../protocol/OAuthError.js"
+import { OAuthError } from "../../../protocol/OAuthError.js"
 
 /**
  * A client whose failures are those of every `HttpClient`: for what takes no

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { Entry } from "../TokenStore.js"
+import type { Entry } from "../../TokenStore.js"
 import * as Instant from "./instant.js"
 import type { Machine } from "./machine.js"
 
