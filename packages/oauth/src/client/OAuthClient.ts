@@ -8,7 +8,6 @@ import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -197,11 +196,18 @@ export const make = <R = never>(
       metadata,
       endpoint,
       authenticate: (operation, endpoint) =>
-        Effect.flatMap(metadata, (known) => {
-          const request = { operation, clientId: options.clientId, metadata: known, endpoint, wire }
-          const credentials = authentication.authenticate(request)
-          return atHand(credentials) ? credentials : Effect.provide(credentials, context)
-        }),
+        Effect.flatMap(metadata, (known) =>
+          Effect.provide(
+            authentication.authenticate({
+              operation,
+              clientId: options.clientId,
+              metadata: known,
+              endpoint,
+              wire
+            }),
+            context
+          )
+        ),
       serverKeys,
       verifyIdToken: (idToken, expectation) =>
         Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>
@@ -249,10 +255,6 @@ export const layerConfig = <R = never>(
   config: Config.Config<OAuthClient.Options<R>>
 ): Layer.Layer<OAuthClient, DiscoveryError | ConfigError, R | HttpClient.HttpClient> =>
   Layer.scoped(OAuthClient, Effect.flatMap(config, make))
-
-/** Credentials that are there already need nothing. */
-const atHand = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<void, DiscoveryError> => {
   const problem = Endpoint.redirectUriProblem(uri, rules)
