@@ -60,8 +60,9 @@ export interface ResourceOptions extends Options {
     | undefined
 }
 
-/** Signed metadata is made anew after half of its life. */
+/** Signed metadata is made anew after half of its life, and kept by others no longer. */
 const signedFor = Duration.hours(2)
+const madeAnewAfter = Duration.times(signedFor, 0.5)
 
 const pathOf = (what: string, url: string): Effect.Effect<`/${string}`, ResourceServerError> => {
   const path = Option.getOrUndefined(Option.map(Endpoint.parts(url), (parts) => parts.path))
@@ -141,10 +142,9 @@ export const resourceSigned = (
         signer.sign({ ...members, iss: server.resource }, { lifetime: signedFor }),
         (token): object => ({ ...members, signed_metadata: Redacted.value(token) })
       ),
-      Duration.times(signedFor, 0.5)
+      madeAnewAfter
     )
-    const longest = Duration.times(signedFor, 0.5)
-    const maxAge = Duration.min(ageOf(options), longest)
+    const maxAge = Duration.min(ageOf(options), madeAnewAfter)
     return { path: yield* resourcePath(server), document: signed.get, maxAge }
   })
 
