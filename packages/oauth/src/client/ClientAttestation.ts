@@ -70,11 +70,11 @@ export const make = <R = never>({
         { iss: clientId, aud: audience, challenge },
         { typ: "oauth-client-attestation-pop+jwt", lifetime: "60 seconds" }
       )
-    const remember = (url: string, challenge: string): Effect.Effect<boolean> =>
-      Ref.modify(challenges, (known) => {
+    const remember = (url: string, challenge: string): Effect.Effect<void> =>
+      Ref.update(challenges, (known) => {
         const origin = originOf(url)
         const others = [...known].filter(([other]) => other !== origin).slice(-(maxOrigins - 1))
-        return [known.get(origin) !== challenge, new Map([...others, [origin, challenge]])]
+        return new Map([...others, [origin, challenge]])
       })
 
     return {
@@ -97,10 +97,12 @@ export const make = <R = never>({
             const challenge = response.headers[challengeHeader]
             const proof = request.headers[proofHeader]
             if (proof === undefined || !isChallenge(challenge)) return response
-            const isNew = yield* remember(request.url, challenge)
+            yield* remember(request.url, challenge)
             const claims = Jwt.decodeUnverified(proof)
-            if (!isNew || !wantsChallenge(response) || claims._tag === "None") return response
-            const { aud, iss } = claims.value.claims
+            if (!wantsChallenge(response) || claims._tag === "None") return response
+            const { aud, challenge: sent, iss } = claims.value.claims
+            // Compared with what this proof had: others may have learned the same one in the meantime.
+            if (sent === challenge) return response
             const again = yield* Effect.option(prove(iss, aud, challenge))
             if (again._tag === "None") return response
             return yield* wire.send(

@@ -31,11 +31,11 @@ export interface Dpop {
   readonly thumbprint: string
   /** A proof for one request, with the nonce that the origin last asked for. */
   readonly proof: (request: Request) => Effect.Effect<Redacted.Redacted<string>, KeyringError | JwtError>
-  /** Remembers the `DPoP-Nonce` of an answer for its origin (section 8.2); tells whether it was a new one. */
-  readonly learn: (url: string, headers: Headers.Headers) => Effect.Effect<boolean>
+  /** Remembers the `DPoP-Nonce` of an answer for its origin (section 8.2). */
+  readonly learn: (url: string, headers: Headers.Headers) => Effect.Effect<void>
   /**
    * Sends a request with a proof, and makes and sends it anew, one time, when the
-   * server asks for another nonce (sections 8 and 9).
+   * server asks for another nonce than the one in it (sections 8 and 9).
    */
   readonly exchange: <A extends { readonly response: WireResponse }, E, R>(
     request: Request,
@@ -90,31 +90,34 @@ export const make = (options: Options = {}): Effect.Effect<Dpop, KeyringError> =
     const nonces = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
     const originOf = (url: string) => new URL(url).origin
 
-    const proof: Dpop["proof"] = (request) =>
-      Effect.flatMap(Ref.get(nonces), (known) =>
-        prover.prove({ ...request, nonce: known.get(originOf(request.url)) })
-      )
+    const nonceFor = (url: string) => Effect.map(Ref.get(nonces), (known) => known.get(originOf(url)))
+
     const learn: Dpop["learn"] = (url, headers) => {
       const nonce = headers["dpop-nonce"]
-      if (!isNonce(nonce)) return Effect.succeed(false)
-      return Ref.modify(nonces, (known) => {
+      if (!isNonce(nonce)) return Effect.void
+      return Ref.update(nonces, (known) => {
         const origin = originOf(url)
         const others = [...known].filter(([other]) => other !== origin).slice(-(maxOrigins - 1))
-        return [known.get(origin) !== nonce, new Map([...others, [origin, nonce]])]
+        return new Map([...others, [origin, nonce]])
       })
     }
     return {
       thumbprint: prover.thumbprint,
-      proof,
+      proof: (request) =>
+        Effect.flatMap(nonceFor(request.url), (nonce) => prover.prove({ ...request, nonce })),
       learn,
-      exchange: (request, send) => {
-        const attempt = Effect.flatMap(proof(request), send)
-        return Effect.flatMap(attempt, (answer) =>
-          Effect.flatMap(learn(request.url, answer.response.headers), (learned) =>
-            learned && wantsNonce(answer.response) ? attempt : Effect.succeed(answer)
-          )
-        )
-      },
+      exchange: (request, send) =>
+        Effect.gen(function* () {
+          const attempt = (nonce: string | undefined) =>
+            Effect.flatMap(prover.prove({ ...request, nonce }), send)
+          const sent = yield* nonceFor(request.url)
+          const answer = yield* attempt(sent)
+          const { response } = answer
+          yield* learn(request.url, response.headers)
+          const told = response.headers["dpop-nonce"]
+          // Compared with what this proof had: others may have learned the same nonce in the meantime.
+          return isNonce(told) && told !== sent && wantsNonce(response) ? yield* attempt(told) : answer
+        }),
       requireBound: (operation, tokenType) =>
         tokenType === "Bearer" && options.allowBearer !== true ? notBound(operation) : Effect.void
     }

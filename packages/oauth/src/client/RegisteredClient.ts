@@ -6,8 +6,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { DiscoveryError } from "../protocol/OAuthError.js"
+import { DiscoveryError, KeyringError } from "../protocol/OAuthError.js"
 import * as Text from "../protocol/Text.js"
 import type { ClientAuthentication } from "./ClientAuthentication.js"
 import * as ClientAuthenticationMethods from "./ClientAuthentication.js"
@@ -84,7 +85,9 @@ export const isExpired = (client: RegisteredClient): Effect.Effect<boolean> =>
  * with the secret it gave. For a method that takes no secret (`private_key_jwt`,
  * `tls_client_auth`), the authentication that the caller has for it is used.
  *
- * Fails with `unsupported` where neither is to be had.
+ * Fails with `unsupported` where neither is to be had. A secret that has ended
+ * (`client_secret_expires_at`) is not sent any more: what needs it then fails with
+ * a `KeyringError` of reason `forbidden`.
  *
  * @since 0.1.0
  * @category conversions
@@ -96,15 +99,8 @@ export const authentication = <R = never>(
   const method = client.authenticationMethod
   if (method === "none") return Effect.succeed(ClientAuthenticationMethods.none)
   if (Option.isSome(client.clientSecret)) {
-    const secret = client.clientSecret.value
-    if (method === "client_secret_basic")
-      return Effect.succeed(ClientAuthenticationMethods.clientSecretBasic(secret))
-    if (method === "client_secret_post")
-      return Effect.succeed(ClientAuthenticationMethods.clientSecretPost(secret))
-    if (method === "client_secret_jwt") {
-      const algorithm = hmacs.find((name) => name === client.metadata["token_endpoint_auth_signing_alg"])
-      return Effect.succeed(ClientAuthenticationMethods.clientSecretJwt(secret, { algorithm }))
-    }
+    const byIt = bySecret(client, client.clientSecret.value)
+    if (byIt !== undefined) return Effect.succeed(untilItsEnd(client, byIt))
   }
   return other !== undefined && !method.startsWith("client_secret_")
     ? Effect.succeed(other)
@@ -119,3 +115,34 @@ export const authentication = <R = never>(
 }
 
 const hmacs = ["HS256", "HS384", "HS512"] as const
+
+const bySecret = (
+  { authenticationMethod: method, metadata }: RegisteredClient,
+  secret: Redacted.Redacted<string>
+): ClientAuthentication | undefined => {
+  if (method === "client_secret_basic") return ClientAuthenticationMethods.clientSecretBasic(secret)
+  if (method === "client_secret_post") return ClientAuthenticationMethods.clientSecretPost(secret)
+  if (method !== "client_secret_jwt") return undefined
+  const algorithm = hmacs.find((name) => name === metadata["token_endpoint_auth_signing_alg"])
+  return ClientAuthenticationMethods.clientSecretJwt(secret, { algorithm })
+}
+
+/** A program may run for longer than its secret is good. */
+const untilItsEnd = (
+  client: RegisteredClient,
+  authentication: ClientAuthentication
+): ClientAuthentication => ({
+  authenticate: (request) =>
+    Effect.flatMap(isExpired(client), (ended) =>
+      ended ? Effect.fail(secretEnded(request.operation, client)) : authentication.authenticate(request)
+    )
+})
+
+const secretEnded = (operation: string, { issuer }: RegisteredClient): KeyringError =>
+  new KeyringError({
+    operation,
+    reason: "forbidden",
+    issuer,
+    retriable: false,
+    message: `${operation}: the secret that ${issuer} gave this client has ended (client_secret_expires_at), and was not sent. Read the registration again with Registration.read, or have ClientSelection register the client anew.`
+  })

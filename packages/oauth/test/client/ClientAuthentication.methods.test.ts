@@ -249,6 +249,21 @@ describe("ClientAttestation", () => {
     })
   )
 
+  it.effect("requests that are refused together for the same challenge all go again", () =>
+    Effect.gen(function* () {
+      const authentication = yield* make
+      const answer = (one: A.Sent) =>
+        jose.decodeJwt(proofOf(one))["challenge"] === "c-1" ? tokens() : refusal("c-1")
+      const one = sent(authentication, "app", answer)
+      const all = yield* Effect.all([one, one, one], { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        all.map(({ result }) => result._tag),
+        ["Right", "Right", "Right"]
+      )
+      assert.strictEqual(all[0].seen.length, 6)
+    })
+  )
+
   it.effect("a server that is never content is asked twice and no more", () =>
     Effect.gen(function* () {
       let count = 0

@@ -35,15 +35,13 @@ const bound = Misbehaviour.rawBody('{"access_token":"t","token_type":"DPoP","exp
   contentType: "application/json"
 })
 
-const nonceError = (nonce: string) =>
-  Misbehaviour.custom(() =>
-    Effect.succeed(
-      new Response('{"error":"use_dpop_nonce"}', {
-        status: 400,
-        headers: { "content-type": "application/json", "dpop-nonce": nonce }
-      })
-    )
-  )
+const nonceRefusal = (nonce: string) =>
+  new Response('{"error":"use_dpop_nonce"}', {
+    status: 400,
+    headers: { "content-type": "application/json", "dpop-nonce": nonce }
+  })
+
+const nonceError = (nonce: string) => Misbehaviour.custom(() => Effect.sync(() => nonceRefusal(nonce)))
 
 /** The proofs that came to the token endpoint, in order. */
 const proofs = Effect.flatMap(TestIssuer.TestIssuer, (server) =>
@@ -87,6 +85,33 @@ describe("Dpop at the token endpoint", () => {
         assert.strictEqual((yield* verify(third, { nonce: "n-1" })).claims["nonce"], "n-1")
         assert.strictEqual(yield* server.count("token"), 3)
       }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("RFC 9449 section 8: requests that are refused together for the same nonce all go again", () =>
+    Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      const together = yield* Effect.makeLatch(false)
+      let waiting = 0
+      yield* server.misbehave(
+        "token",
+        Misbehaviour.custom(() =>
+          Effect.gen(function* () {
+            waiting += 1
+            if (waiting === 3) yield* together.open
+            yield* together.await
+            return nonceRefusal("n-1")
+          })
+        ),
+        { times: 3 }
+      )
+      yield* server.misbehave("token", bound)
+      const all = yield* Effect.all([request, request, request], { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        all.map(({ tokenType }) => tokenType),
+        ["DPoP", "DPoP", "DPoP"]
+      )
+      assert.strictEqual(yield* server.count("token"), 6)
+    }).pipe(Effect.provide(layer()))
   )
 
   it.effect("peers 4c 87: who asks for another nonce for ever is asked twice and no more", () =>

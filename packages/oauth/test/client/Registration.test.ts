@@ -117,6 +117,33 @@ describe("Registration.register", () => {
     }).pipe(Effect.provide(R.layer()))
   )
 
+  for (const method of ["client_secret_basic", "client_secret_post", "client_secret_jwt"]) {
+    it.effect(`RFC 7591 section 3.2.1: a secret that has ended is not sent any more (${method})`, () =>
+      Effect.gen(function* () {
+        const client_secret = "a canary of thirty-two bytes or more: 0123456789"
+        yield* Elsewhere.answers(
+          201,
+          R.registered({ client_secret, client_secret_expires_at: 60, token_endpoint_auth_method: method })
+        )
+        const { authenticate } = yield* RegisteredClient.authentication(yield* R.register())
+        const wire = yield* Wire.make
+        const metadata = { issuer: H.issuer }
+        const endpoint = `${H.issuer}/token`
+        const credentials = authenticate({
+          operation: "Test.request",
+          clientId: "generated-id",
+          metadata,
+          endpoint,
+          wire
+        })
+        yield* credentials
+        yield* TestClock.adjust("60 seconds")
+        const error = yield* H.fails(credentials, "KeyringError", "forbidden")
+        assert.notInclude(error.message, "canary")
+      }).pipe(Effect.provide(R.layer()))
+    )
+  }
+
   it.effect("RFC 7591 section 3.2.2: the errors of the server come out typed, without what was sent", () =>
     Effect.gen(function* () {
       const initialAccessToken = Redacted.make("the-initial-token")
