@@ -1,4 +1,4 @@
-/** Signing authorization requests, so that nobody can change them in the browser: RFC 9101. */
+/** Signing authorization requests, so that nobody can change them in the browser, and encrypting them: RFC 9101. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Authorization from "effect-oauth/Authorization"
@@ -7,6 +7,8 @@ import * as CodeExchange from "effect-oauth/CodeExchange"
 import * as Jwt from "effect-oauth/Jwt"
 import * as Keyring from "effect-oauth/Keyring"
 import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as RequestEncryption from "effect-oauth/RequestEncryption"
+import type * as RequestObject from "effect-oauth/RequestObject"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -22,9 +24,14 @@ const program = Effect.gen(function* () {
   const { transaction, url } = yield* authorization.begin({ scope: ["openid"], prompt: "login" })
   const { searchParams } = new URL(url)
   yield* Console.log(`url        ${[...searchParams.keys()].join(" and ")}`)
-  const { claims, header } = Option.getOrThrow(Jwt.decodeUnverified(searchParams.get("request") ?? ""))
-  yield* Console.log(`request    ${header.typ}, for ${String(claims["aud"])}`)
-  yield* Console.log(`in it      ${Object.keys(claims).join(" ")}`)
+  const signed = Jwt.decodeUnverified(searchParams.get("request") ?? "")
+  yield* Option.match(signed, {
+    onNone: () => Console.log("request    nobody but the server can read it"),
+    onSome: ({ claims, header }) =>
+      Console.log(
+        `request    ${header.typ}, for ${String(claims["aud"])}\nin it      ${Object.keys(claims).join(" ")}`
+      )
+  })
 
   const { callback } = yield* walk(url, "ada")
   const { tokens } = yield* codeExchange.exchange(yield* authorization.complete(callback, transaction))
@@ -33,18 +40,19 @@ const program = Effect.gen(function* () {
 
 const main = Effect.gen(function* () {
   const { issuer, key, redirectUri } = yield* startWebProvider()
-  const FlowsLive = Layer.merge(Authorization.layerSigned(), CodeExchange.layer).pipe(
-    Layer.provide(
-      OAuthClient.layer({
-        issuer,
-        clientId: "plain",
-        redirectUri,
-        authentication: ClientAuthentication.privateKeyJwt()
-      })
-    ),
-    Layer.provide(Keyring.layerPem(key))
-  )
-  yield* Effect.provide(program, FlowsLive)
+  const ClientLive = OAuthClient.layer({
+    issuer,
+    clientId: "plain",
+    redirectUri,
+    authentication: ClientAuthentication.privateKeyJwt()
+  })
+  const flowsLive = (options?: RequestObject.RequestObject.Options) =>
+    Layer.merge(Authorization.layerSigned(options), CodeExchange.layer).pipe(
+      Layer.provide(ClientLive),
+      Layer.provide(Keyring.layerPem(key))
+    )
+  yield* Effect.provide(program, flowsLive())
+  yield* Effect.provide(program, flowsLive({ encryption: RequestEncryption.toServer() }))
 })
 
 main.pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici), NodeRuntime.runMain)

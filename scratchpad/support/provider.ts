@@ -157,13 +157,16 @@ export const startProvider = (
 const signingKeys = async (): Promise<{ readonly keys: JWKS; readonly publicKeys: JSONWebKeySet }> => {
   const ec = await generateKeyPair("ES256", { extractable: true })
   const rsa = await generateKeyPair("RS256", { extractable: true })
+  const sealing = await generateKeyPair("ECDH-ES", { extractable: true })
   const one = { kty: "RSA", alg: "RS256", use: "sig", kid: "server-rsa" }
   const other = { kty: "EC", alg: "ES256", use: "sig", kid: "server-ec" }
   return {
     keys: {
       keys: [
         { ...(await exportJWK(rsa.privateKey)), ...one },
-        { ...(await exportJWK(ec.privateKey)), ...other }
+        { ...(await exportJWK(ec.privateKey)), ...other },
+        // What it is sent encrypted
+        { ...(await exportJWK(sealing.privateKey)), kty: "EC", use: "enc", kid: "server-sealing" }
       ]
     },
     publicKeys: {

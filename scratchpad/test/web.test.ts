@@ -7,6 +7,7 @@ import * as CodeExchange from "effect-oauth/CodeExchange"
 import * as Introspection from "effect-oauth/Introspection"
 import * as Logout from "effect-oauth/Logout"
 import * as Refresh from "effect-oauth/Refresh"
+import type * as RequestEncryption from "effect-oauth/RequestEncryption"
 import * as Revocation from "effect-oauth/Revocation"
 import * as StepUp from "effect-oauth/StepUp"
 import * as UserInfo from "effect-oauth/UserInfo"
@@ -65,6 +66,25 @@ layer(WebLive, { excludeTestServices: true })("what a web application wants of o
       assert.deepStrictEqual(parametersOf(pushed.url), ["client_id", "request_uri"])
     }).pipe(Effect.provide(clientLive("plain", { signedRequests: true })))
   )
+
+  for (const encryption of [
+    {},
+    { algorithm: "ECDH-ES", encryption: "A128CBC-HS256" }
+  ] satisfies ReadonlyArray<RequestEncryption.Options>) {
+    it.effect(
+      `RFC 9101 section 6.1: a request that is encrypted (${encryption.encryption ?? "as the server lists"})`,
+      () =>
+        Effect.gen(function* () {
+          const byValue = yield* login({ loginHint: "ada" })
+          assert.deepStrictEqual(parametersOf(byValue.url), ["client_id", "request"])
+          const request = new URL(byValue.url).searchParams.get("request") ?? ""
+          assert.strictEqual(request.split(".").length, 5)
+          assert.strictEqual(Option.getOrThrow(byValue.idToken).claims.sub, "ada")
+          const pushed = yield* login({ pushed: true })
+          assert.deepStrictEqual(parametersOf(pushed.url), ["client_id", "request_uri"])
+        }).pipe(Effect.provide(clientLive("plain", { signedRequests: true, encryption })))
+    )
+  }
 
   it.effect("JARM: the response is a JWT, in the query and posted", () =>
     Effect.gen(function* () {

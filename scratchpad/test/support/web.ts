@@ -7,6 +7,7 @@ import * as JwtDecrypter from "effect-oauth/JwtDecrypter"
 import * as Keyring from "effect-oauth/Keyring"
 import * as OAuth from "effect-oauth/OAuth"
 import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as RequestEncryption from "effect-oauth/RequestEncryption"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -60,7 +61,11 @@ export const WebLive = Layer.merge(
 /** A client of the server, with every flow. */
 export const clientLive = (
   clientId: WebClient,
-  options: { readonly signedRequests?: boolean; readonly dpop?: boolean } = {}
+  options: {
+    readonly signedRequests?: boolean
+    readonly encryption?: RequestEncryption.Options
+    readonly dpop?: boolean
+  } = {}
 ) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -80,8 +85,12 @@ export const clientLive = (
               })
             : undefined
       })
+      const encryption =
+        options.encryption === undefined ? undefined : RequestEncryption.toServer(options.encryption)
       const flows =
-        options.signedRequests === true ? Layer.merge(OAuth.layer, Authorization.layerSigned()) : OAuth.layer
+        options.signedRequests === true
+          ? Layer.merge(OAuth.layer, Authorization.layerSigned({ encryption }))
+          : OAuth.layer
       return flows.pipe(Layer.provideMerge(client), Layer.provide(Keyring.layerPem(key)))
     })
   )

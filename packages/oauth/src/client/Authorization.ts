@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as Telemetry from "../http/Telemetry.js"
 import type { KeyringService } from "../keys/Keyring.js"
 import type { AuthorizationError, JwtError, KeyringError } from "../protocol/OAuthError.js"
@@ -234,7 +235,7 @@ export const make: Effect.Effect<Authorization.Service, never, OAuthClient.OAuth
  */
 export const makeSigned = (
   options?: RequestObject.RequestObject.Options
-): Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient | KeyringService> =>
+): Effect.Effect<Authorization.Service, never, OAuthClient.OAuthClient | KeyringService | Scope.Scope> =>
   Effect.flatMap(RequestObject.make(options), ({ sign }) => makeWith(sign))
 
 /**
@@ -258,7 +259,7 @@ export const layer: Layer.Layer<Authorization, never, OAuthClient.OAuthClient> =
 export const layerSigned = (
   options?: RequestObject.RequestObject.Options
 ): Layer.Layer<Authorization, never, OAuthClient.OAuthClient | KeyringService> =>
-  Layer.effect(Authorization, makeSigned(options))
+  Layer.scoped(Authorization, makeSigned(options))
 
 const loadExtended = (operation: string) =>
   loaded(operation, () => import("./internal/extendedAuthorization.js"))

@@ -9,16 +9,19 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import * as JwtSigner from "../keys/JwtSigner.js"
 import type { KeyringService } from "../keys/Keyring.js"
-import { JwtError } from "../protocol/OAuthError.js"
-import type { KeyringError } from "../protocol/OAuthError.js"
+import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import { claimsOf } from "./internal/requestClaims.js"
 import * as OAuthClient from "./OAuthClient.js"
+import type { RequestEncryption } from "./RequestEncryption.js"
 
 /**
  * Puts the parameters of an authorization request into a JWT that the client
- * signs, so that nobody can change them on the way (RFC 9101).
+ * signs, so that nobody can change them on the way (RFC 9101), and encrypts
+ * where nobody shall read them either.
  *
  * `Authorization.layerSigned` uses it for every request; by itself it serves a
  * request that the toolkit does not make.
@@ -48,6 +51,8 @@ export declare namespace RequestObject {
     readonly kid?: string | undefined
     /** How long a request object may be used; 60 seconds. */
     readonly lifetime?: Duration.DurationInput | undefined
+    /** What encrypts request objects once they are signed: `RequestEncryption.toServer`. They are not encrypted unless given. */
+    readonly encryption?: RequestEncryption | undefined
   }
 
   /**
@@ -60,7 +65,8 @@ export declare namespace RequestObject {
      * are the client, `aud` the issuer; `iat` and `nbf` now, `exp` after the
      * lifetime, `jti` random; and the parameters as claims: a name that comes
      * more than once as a list, `max_age` as a number, `authorization_details`
-     * and `claims` as the JSON they hold (RFC 9101 sections 4 and 10.8).
+     * and `claims` as the JSON they hold (RFC 9101 sections 4 and 10.8). With
+     * `encryption` it is a JWE with that in it (section 6.1).
      */
     readonly sign: (
       parameters: ReadonlyArray<readonly [name: string, value: string]>
@@ -80,17 +86,20 @@ export declare namespace RequestObject {
  */
 export const make = (
   options: RequestObject.Options = {}
-): Effect.Effect<RequestObject.Service, never, OAuthClient.OAuthClient | KeyringService> =>
-  Effect.map(
-    Effect.all([OAuthClient.OAuthClient, JwtSigner.make]),
-    ([client, signer]): RequestObject.Service => ({
+): Effect.Effect<RequestObject.Service, never, OAuthClient.OAuthClient | KeyringService | Scope.Scope> =>
+  Effect.gen(function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const signer = yield* JwtSigner.make
+    const encrypt = options.encryption === undefined ? undefined : yield* options.encryption(client)
+
+    return {
       sign: (parameters) =>
         Effect.gen(function* () {
           const metadata = yield* client.metadata
           const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-          return yield* signer.sign(
+          const signed = yield* signer.sign(
             {
-              ...(yield* claimsOf(parameters)),
+              ...(yield* claimsOf("RequestObject.sign", parameters)),
               client_id: client.clientId,
               iss: client.clientId,
               aud: client.issuer,
@@ -105,9 +114,10 @@ export const make = (
               lifetime: options.lifetime ?? "60 seconds"
             }
           )
+          return encrypt === undefined ? signed : yield* encrypt(signed)
         })
-    })
-  )
+    }
+  })
 
 /**
  * Request objects signed otherwise than by default.
@@ -118,7 +128,7 @@ export const make = (
 export const layerWith = (
   options: RequestObject.Options
 ): Layer.Layer<RequestObject, never, OAuthClient.OAuthClient | KeyringService> =>
-  Layer.effect(RequestObject, make(options))
+  Layer.scoped(RequestObject, make(options))
 
 /**
  * @since 0.1.0
@@ -127,47 +137,3 @@ export const layerWith = (
 export const layer: Layer.Layer<RequestObject, never, OAuthClient.OAuthClient | KeyringService> = layerWith(
   {}
 )
-
-/** The parameters as they are typed in a JWT (RFC 9101 section 4); those of the JWT itself are not among them. */
-const claimsOf = (
-  parameters: ReadonlyArray<readonly [name: string, value: string]>
-): Effect.Effect<Readonly<Record<string, unknown>>, JwtError> =>
-  Effect.gen(function* () {
-    const claims = new Map<string, unknown>()
-    for (const name of new Set(parameters.map(([name]) => name))) {
-      if (registered.has(name)) return yield* notAClaim(name, "is a claim of the JWT itself")
-      const values = parameters.filter(([other]) => other === name).map(([, value]) => value)
-      const [value = ""] = values
-      claims.set(name, values.length > 1 ? values : yield* typed(name, value))
-    }
-    return Object.fromEntries(claims)
-  })
-
-const registered: ReadonlySet<string> = new Set([
-  "iss",
-  "sub",
-  "aud",
-  "exp",
-  "nbf",
-  "iat",
-  "jti",
-  "request",
-  "request_uri"
-])
-
-const typed = (name: string, value: string): Effect.Effect<unknown, JwtError> => {
-  if (name === "max_age") return Effect.succeed(Number(value))
-  if (name !== "authorization_details" && name !== "claims") return Effect.succeed(value)
-  return Effect.try({
-    try: (): unknown => JSON.parse(value),
-    catch: () => notAClaim(name, "is not JSON")
-  })
-}
-
-const notAClaim = (name: string, problem: string): JwtError =>
-  new JwtError({
-    operation: "RequestObject.sign",
-    reason: "claim",
-    claim: name,
-    message: `RequestObject.sign: the parameter ${JSON.stringify(name.slice(0, 60))} ${problem}.`
-  })

@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { compactDecrypt } from "jose/jwe/compact/decrypt"
-import { importJWK } from "jose/key/import"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import { parseHeader } from "./internal/compact.js"
+import { importKey, keyTypesOf } from "./internal/jwe.js"
 import type { JsonWebKey } from "./Jwk.js"
 import * as Jwk from "./Jwk.js"
 import type { JwtHeader } from "./Jwt.js"
@@ -121,9 +121,6 @@ interface DecryptionKey {
   readonly fits: (algorithm: string) => boolean
 }
 
-const typeOf = (algorithm: string): ReadonlyArray<string> =>
-  algorithm.startsWith("RSA") ? ["RSA"] : algorithm.startsWith("ECDH") ? ["EC", "OKP"] : ["oct"]
-
 const isWeak = (jwk: JsonWebKey): boolean =>
   jwk.kty === "RSA" || jwk.kty === "EC"
     ? Jwk.weakness(jwk) !== undefined
@@ -138,7 +135,7 @@ const decryptionKey = (key: Redacted.Redacted<JsonWebKey>): Effect.Effect<Decryp
     ? Effect.succeed({
         jwk,
         fits: (algorithm) =>
-          typeOf(algorithm).includes(jwk.kty) &&
+          keyTypesOf(algorithm).includes(jwk.kty) &&
           (jwk.alg === undefined || jwk.alg === algorithm || (algorithm === "dir" && jwk.kty === "oct"))
       })
     : Effect.fail(
@@ -236,15 +233,6 @@ export const make = (options: Options): Effect.Effect<JwtDecrypter.Service, Keyr
       }
     }
   })
-
-const importKey = (jwk: JsonWebKey, algorithm: string): ReturnType<typeof importJWK> => {
-  const material: Record<string, string> = {}
-  for (const name of ["kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi", "k"]) {
-    const value = jwk[name]
-    if (typeof value === "string") material[name] = value
-  }
-  return importJWK(material, algorithm)
-}
 
 /**
  * Provides a decrypter, as `make` makes it.
