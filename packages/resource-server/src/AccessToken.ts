@@ -44,6 +44,8 @@ export declare namespace AccessToken {
    * @category models
    */
   export interface Principal {
+    /** The resource that the token was accepted for: where hosts are declared, that of the request's. */
+    readonly resource: string
     /** `iss`; where an introspection did not tell, the only issuer there is. */
     readonly issuer: string
     /** `sub`: a person, or the client itself. None where an introspection did not tell. */
@@ -96,6 +98,8 @@ export const fromVerified = (
     readonly confirmation: Option.Option<AccessToken.Confirmation>
     /** The issuers whose tokens are accepted. */
     readonly issuers: ReadonlyArray<string>
+    /** The resource that it was accepted for. */
+    readonly resource: string
   }
 ): Option.Option<AccessToken.Principal> => {
   const actors = Actors.chain(claims)
@@ -105,6 +109,7 @@ export const fromVerified = (
   if (Option.isNone(actors) || issuer === undefined) return Option.none()
   const details = claims["authorization_details"]
   return Option.some({
+    resource: how.resource,
     issuer,
     subject: textOf(claims, "sub"),
     clientId: textOf(claims, "client_id"),

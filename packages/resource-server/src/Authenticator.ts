@@ -24,8 +24,9 @@ import * as AtOnce from "effect-oauth/AtOnce"
 import { judge } from "./internal/judge.js"
 import * as Refused from "./internal/refused.js"
 import { countNow, tell } from "./internal/telling.js"
-import type { InsufficientScope, InsufficientUserAuthentication, Refusal } from "./Refusal.js"
+import type { InsufficientScope, InsufficientUserAuthentication, Misdirected, Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
+import type { Resource } from "./ResourceServer.js"
 import { ResourceServer } from "./ResourceServer.js"
 import { SenderConstraint } from "./SenderConstraint.js"
 
@@ -67,16 +68,27 @@ export declare namespace Authenticator {
       principal: AccessToken.AccessToken.Principal,
       requirements: Requirements
     ) => Effect.Effect<void, InsufficientScope | InsufficientUserAuthentication>
-    /** The status and the headers of the answer to a refusal: `www-authenticate`, or `retry-after`. */
-    readonly answer: (refusal: Refusal) => Effect.Effect<Answered>
+    /**
+     * The status and the headers of the answer to a refusal: `www-authenticate`,
+     * or `retry-after`. The challenge is that of the resource which the request or
+     * the principal is for: of the configuration, unless it is given.
+     */
+    readonly answer: (
+      refusal: Refusal,
+      at?: Pick<Incoming | AccessToken.AccessToken.Principal, "resource">
+    ) => Effect.Effect<Answered>
     /** What an answer that is no refusal carries, for a principal that has proved a key: a new nonce, if any. */
     readonly headers: (
       principal: AccessToken.AccessToken.Principal
     ) => Effect.Effect<Readonly<Record<string, string>>>
-    /** A request of an Effect server, under the origin of this resource. */
-    readonly receive: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Incoming>
-    /** A Web request, under the origin of this resource. */
-    readonly receiveWeb: (request: Request) => Effect.Effect<Incoming>
+    /**
+     * A request of an Effect server, under the origin of this resource. Where
+     * `ResourceServer` declares a proxy, one for a host that is none of it is
+     * refused here, before anything else.
+     */
+    readonly receive: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Incoming, Misdirected>
+    /** A Web request, likewise. */
+    readonly receiveWeb: (request: Request) => Effect.Effect<Incoming, Misdirected>
   }
 
   /**
@@ -84,7 +96,7 @@ export declare namespace Authenticator {
    * @category models
    */
   export interface Answered {
-    readonly status: 400 | 401 | 403 | 503
+    readonly status: 400 | 401 | 403 | 421 | 503
     readonly headers: Readonly<Record<string, string>>
   }
 }
@@ -128,6 +140,20 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
     const refuse = (refused: Refused.Refused, method: string): Effect.Effect<never, Refusal> =>
       Effect.zipRight(tell(server, refused, method), Effect.fail(refused.refusal))
 
+    const resources = new Map(server.resources.map((one) => [one.resource, { ...server, ...one }]))
+    const serverAt = (resource: string | undefined) =>
+      (resource === undefined ? undefined : resources.get(resource)) ?? server
+
+    const resourceOf = (
+      received: Incomings.Received,
+      method: string
+    ): Effect.Effect<Resource, Misdirected> => {
+      const found = server.of(received)
+      return AtOnce.isValue(found)
+        ? found
+        : Effect.tapError(found, (refusal) => tell(server, { refusal, reason: refusal.message }, method))
+    }
+
     const read = (incoming: Incoming, requirements: Requirements) => {
       if (hasQueryToken(incoming.url)) return Refused.inQuery
       const { authorization } = incoming
@@ -150,8 +176,13 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
       verified: VerifiedToken,
       confirmation: Option.Option<AccessToken.AccessToken.Confirmation>
     ): Effect.Effect<Principal, Refusal> => {
-      const { fiber, method, requirements, scheme, token } = asked
-      const principal = AccessToken.fromVerified(verified, { token, confirmation, issuers: server.issuers })
+      const { fiber, incoming, method, requirements, scheme, token } = asked
+      const principal = AccessToken.fromVerified(verified, {
+        token,
+        confirmation,
+        issuers: server.issuers,
+        resource: incoming.resource ?? server.resource
+      })
       if (Option.isNone(principal)) return refuse(Refused.unreadable(requirements, scheme), method)
       const shortfall = judge(principal.value, requirements, () => secondsOf(fiber))
       if (shortfall !== undefined) return refuse(shortfall, method)
@@ -161,6 +192,9 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
 
     const confirm = (asked: Asked, verified: VerifiedToken): Effect.Effect<Principal, Refusal> => {
       const { incoming, scheme, token } = asked
+      if (!server.accepts(verified.claims, incoming.resource ?? server.resource)) {
+        return refuse(Refused.elsewhere(asked.requirements, scheme), asked.method)
+      }
       const confirmed = constraint.check({ incoming, scheme, token, claims: verified.claims })
       return AtOnce.isValue(confirmed)
         ? admit(asked, verified, confirmed.value)
@@ -192,21 +226,28 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
             ? Effect.void
             : Effect.zipRight(tell(server, shortfall, ""), Effect.fail(shortfall.refusal))
         }),
-      answer: (refusal) =>
+      answer: (refusal, at) =>
         Effect.map(constraint.headers, (own) => ({
           status: Answer.statusOf(refusal),
-          headers: Answer.headersOf(server, constraint, refusal, own)
+          headers: Answer.headersOf(serverAt(at?.resource), constraint, refusal, own)
         })),
       headers: ({ confirmation }) =>
         Option.exists(confirmation, ({ _tag }) => _tag === "DPoP") ? constraint.headers : noHeaders,
       receive: (request) =>
-        AtOnce.map(certificateOf(request), (certificate) =>
-          Incomings.fromServerRequest(request, server.origin, certificate)
+        AtOnce.flatMap(resourceOf(request, request.method), ({ origin, resource }) =>
+          AtOnce.map(certificateOf(request), (certificate) =>
+            Incomings.fromServerRequest(request, origin, certificate, resource)
+          )
         ),
       receiveWeb: (request) =>
-        Effect.map(certificateOf({ source: request, headers: Incomings.headersOf(request) }), (certificate) =>
-          Incomings.fromWeb(request, server.origin, certificate)
-        )
+        Effect.suspend(() => {
+          const received = { source: request, headers: Incomings.headersOf(request) }
+          return Effect.flatMap(resourceOf(received, request.method), ({ origin, resource }) =>
+            Effect.map(certificateOf(received), (certificate) =>
+              Incomings.fromWeb(request, origin, certificate, resource)
+            )
+          )
+        })
     }
   }
 )

@@ -21,6 +21,7 @@ import type { TokenVerifier } from "effect-oauth/TokenVerifier"
 import { AccessToken } from "./AccessToken.js"
 import * as Authenticator from "./Authenticator.js"
 import * as AtOnce from "effect-oauth/AtOnce"
+import type { Incoming } from "./Incoming.js"
 import * as Endpoints from "./internal/endpoints.js"
 import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
@@ -69,9 +70,10 @@ const onAnswer = (
 
 const refuse = <E extends Refusal>(
   authenticator: Authenticator.Authenticator.Service,
-  refusal: E
+  refusal: E,
+  at?: { readonly resource?: string | undefined }
 ): Effect.Effect<never, E> =>
-  Effect.flatMap(authenticator.answer(refusal), ({ headers, status }) =>
+  Effect.flatMap(authenticator.answer(refusal, at), ({ headers, status }) =>
     Effect.zipRight(onAnswer(headers, status), Effect.fail(refusal))
   )
 
@@ -116,19 +118,23 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
     const authenticate = (
       request: HttpServerRequest.HttpServerRequest,
       requirements: Requirements
-    ): Effect.Effect<AccessToken.Principal, Refusal> =>
-      Effect.matchEffect(
-        AtOnce.flatMap(authenticator.receive(request), (incoming) =>
-          authenticator.authenticate(incoming, requirements)
-        ),
-        {
-          onFailure: (refusal) => refuse(authenticator, refusal),
+    ): Effect.Effect<AccessToken.Principal, Refusal> => {
+      const judge = (incoming: Incoming) =>
+        Effect.matchEffect(authenticator.authenticate(incoming, requirements), {
+          onFailure: (refusal) => refuse(authenticator, refusal, incoming),
           onSuccess: (principal) =>
             Option.isNone(principal.confirmation)
               ? Effect.succeed(principal)
               : Effect.as(Effect.flatMap(authenticator.headers(principal), onAnswer), principal)
-        }
-      )
+        })
+      const received = authenticator.receive(request)
+      return AtOnce.isValue(received)
+        ? judge(received.value)
+        : Effect.matchEffect(received, {
+            onFailure: (refusal) => refuse(authenticator, refusal),
+            onSuccess: judge
+          })
+    }
 
     return {
       oauth2: () =>
@@ -164,7 +170,7 @@ export const authorize = (
     const authenticator = yield* Authenticator.Authenticator
     const principal = yield* AccessToken
     yield* Effect.catchAll(authenticator.authorize(principal, requirements), (refusal) =>
-      refuse(authenticator, refusal)
+      refuse(authenticator, refusal, principal)
     )
     return principal
   })

@@ -10,8 +10,11 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as AtOnce from "effect-oauth/AtOnce"
 import { AccessToken } from "./AccessToken.js"
 import { Authenticator } from "./Authenticator.js"
+import type { Incoming } from "./Incoming.js"
+import type { Misdirected } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
 
@@ -19,11 +22,30 @@ const bodyOf = Schema.encode(Refusal)
 
 const answer = (
   authenticator: Authenticator.Service,
-  refusal: Refusal
+  refusal: Refusal,
+  at?: { readonly resource?: string | undefined }
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.flatMap(Effect.orDie(bodyOf(refusal)), (body) =>
-    Effect.map(authenticator.answer(refusal), (answered) => HttpServerResponse.unsafeJson(body, answered))
+    Effect.map(authenticator.answer(refusal, at), (answered) => HttpServerResponse.unsafeJson(body, answered))
   )
+
+/** The principal of a request, or the answer to send. */
+const admitted = (
+  authenticator: Authenticator.Service,
+  received: Effect.Effect<Incoming, Misdirected>,
+  requirements: Requirements
+): Effect.Effect<AccessToken.Principal, HttpServerResponse.HttpServerResponse> => {
+  const admit = (incoming: Incoming) =>
+    Effect.catchAll(authenticator.authenticate(incoming, requirements), (refusal) =>
+      Effect.flip(answer(authenticator, refusal, incoming))
+    )
+  return AtOnce.isValue(received)
+    ? admit(received.value)
+    : Effect.matchEffect(received, {
+        onFailure: (refusal) => Effect.flip(answer(authenticator, refusal)),
+        onSuccess: admit
+      })
+}
 
 const guarded = <E, R>(
   authenticator: Authenticator.Service,
@@ -31,20 +53,15 @@ const guarded = <E, R>(
   app: HttpApp.Default<E, R>
 ): HttpApp.Default<E, Exclude<R, AccessToken>> =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    Effect.matchEffect(
-      Effect.flatMap(authenticator.receive(request), (incoming) =>
-        authenticator.authenticate(incoming, requirements)
-      ),
-      {
-        onFailure: (refusal) => answer(authenticator, refusal),
-        onSuccess: (principal) =>
-          Effect.zipWith(
-            Effect.provideService(app, AccessToken, principal),
-            authenticator.headers(principal),
-            HttpServerResponse.setHeaders
-          )
-      }
-    )
+    Effect.matchEffect(admitted(authenticator, authenticator.receive(request), requirements), {
+      onFailure: Effect.succeed,
+      onSuccess: (principal) =>
+        Effect.zipWith(
+          Effect.provideService(app, AccessToken, principal),
+          authenticator.headers(principal),
+          HttpServerResponse.setHeaders
+        )
+    })
   )
 
 /**
@@ -98,11 +115,7 @@ export const web = (
   requirements: Requirements = {}
 ): Effect.Effect<AccessToken.Principal, Response, Authenticator> =>
   Effect.flatMap(Authenticator, (authenticator) =>
-    Effect.flatMap(authenticator.receiveWeb(request), (incoming) =>
-      Effect.catchAll(authenticator.authenticate(incoming, requirements), (refusal) =>
-        Effect.flatMap(answer(authenticator, refusal), (response) =>
-          Effect.fail(HttpServerResponse.toWeb(response, { withoutBody: request.method === "HEAD" }))
-        )
-      )
+    Effect.mapError(admitted(authenticator, authenticator.receiveWeb(request), requirements), (response) =>
+      HttpServerResponse.toWeb(response, { withoutBody: request.method === "HEAD" })
     )
   )

@@ -18,13 +18,18 @@ import * as Predicate from "effect/Predicate"
  */
 export interface Incoming {
   readonly method: string
-  /** Absolute, as the client wrote it: the origin comes from configuration, the rest from the request. */
+  /**
+   * Absolute, as the client wrote it: the origin comes from configuration, which
+   * may have one for each host that a declared proxy tells, the rest from the request.
+   */
   readonly url: string
   readonly headers: Headers.Headers
   /** Every Authorization header that came, in order: a server may show only the first of them in `headers`. */
   readonly authorization: ReadonlyArray<string>
   /** The SHA-256 of the client's certificate in base64url, where the connection has one. */
   readonly certificate: Option.Option<string>
+  /** The resource that it is for, of those of the server: the one of its configuration, unless said. */
+  readonly resource?: string | undefined
 }
 
 /**
@@ -57,7 +62,7 @@ const none: Effect.Effect<Option.Option<string>> = Effect.succeed(Option.none())
 
 /**
  * A request of an Effect server. `origin` is what the outside calls this
- * server, such as `https://api.example`; no header is asked for it.
+ * server, such as `https://api.example`; no header is asked for it here.
  *
  * @since 0.1.0
  * @category constructors
@@ -65,13 +70,15 @@ const none: Effect.Effect<Option.Option<string>> = Effect.succeed(Option.none())
 export const fromServerRequest = (
   request: HttpServerRequest.HttpServerRequest,
   origin: string,
-  certificate: Option.Option<string> = Option.none()
+  certificate: Option.Option<string> = Option.none(),
+  resource?: string
 ): Incoming => ({
   method: request.method,
   url: origin + target(request.originalUrl),
   headers: request.headers,
   authorization: authorizationOf(request),
-  certificate
+  certificate,
+  resource
 })
 
 /**
@@ -84,7 +91,8 @@ export const fromServerRequest = (
 export const fromWeb = (
   request: Request,
   origin: string,
-  certificate: Option.Option<string> = Option.none()
+  certificate: Option.Option<string> = Option.none(),
+  resource?: string
 ): Incoming => {
   const value = request.headers.get("authorization")
   return {
@@ -92,7 +100,8 @@ export const fromWeb = (
     url: origin + target(request.url),
     headers: headersOf(request),
     authorization: value === null ? [] : [value],
-    certificate
+    certificate,
+    resource
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -18,6 +19,8 @@ import { KeyringService } from "effect-oauth/Keyring"
 import type { DiscoveryError, OAuthError, ProtocolViolation } from "effect-oauth/OAuthError"
 import type { ProtectedResourceMetadata } from "effect-oauth/ProtectedResourceMetadata"
 import * as SingleFlight from "effect-oauth/SingleFlight"
+import type { Misdirected } from "./Refusal.js"
+import type { Resource } from "./ResourceServer.js"
 import { ResourceServer } from "./ResourceServer.js"
 import { ResourceServerError } from "./ResourceServerError.js"
 
@@ -30,8 +33,13 @@ import { ResourceServerError } from "./ResourceServerError.js"
 export interface Published {
   /** As clients write it, percent-encoded, without query. */
   readonly path: `/${string}`
-  /** The document as JSON has it. When it cannot be had now, the answer is 503. */
-  readonly document: Effect.Effect<object, OAuthError>
+  /**
+   * The document as JSON has it, for the request under way. When it cannot be had
+   * now, the answer is 503; when it is asked for under a host that is none, 421.
+   */
+  readonly document: Effect.Effect<object, OAuthError | Misdirected, HttpServerRequest.HttpServerRequest>
+  /** The headers of a request on which the document depends. None unless given. */
+  readonly vary?: ReadonlyArray<string> | undefined
   /** For how long those on the way may keep it. */
   readonly maxAge: Duration.Duration
 }
@@ -91,13 +99,26 @@ const metadataUrlOf = (server: ResourceServer.Service): Effect.Effect<string, Re
 
 const plain = (
   server: ResourceServer.Service,
+  { resource }: Resource,
   metadata: ResourceOptions["metadata"]
 ): ProtectedResourceMetadata => ({
   bearer_methods_supported: ["header"],
   authorization_servers: server.issuers,
   ...metadata,
-  resource: server.resource
+  resource
 })
+
+/** The document of the resource that the request is for, each as it is made of it. */
+const ofRequest = <E>(
+  server: ResourceServer.Service,
+  documents: ReadonlyMap<string, Effect.Effect<object, E>>
+): Effect.Effect<object, E | Misdirected, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    Effect.flatMap(
+      server.of(request),
+      ({ resource }) => documents.get(resource) ?? Effect.dieMessage("unreachable")
+    )
+  )
 
 /**
  * The metadata of this resource (RFC 9728), at the path of the URL that its
@@ -112,8 +133,15 @@ export const resource = (
 ): Effect.Effect<Published, ResourceServerError, ResourceServer> =>
   Effect.gen(function* () {
     const server = yield* ResourceServer
-    const document = Effect.succeed(plain(server, options.metadata))
-    return { path: yield* resourcePath(server), document, maxAge: ageOf(options) }
+    const documents = new Map(
+      server.resources.map((one) => [one.resource, Effect.succeed(plain(server, one, options.metadata))])
+    )
+    return {
+      path: yield* resourcePath(server),
+      document: ofRequest(server, documents),
+      maxAge: ageOf(options),
+      vary: server.vary
+    }
   })
 
 const resourcePath = (server: ResourceServer.Service) =>
@@ -136,16 +164,25 @@ export const resourceSigned = (
   Effect.gen(function* () {
     const server = yield* ResourceServer
     const signer = yield* JwtSigner.JwtSigner
-    const members = plain(server, options.metadata)
-    const signed = yield* SingleFlight.make(
-      Effect.map(
-        signer.sign({ ...members, iss: server.resource }, { lifetime: signedFor }),
-        (token): object => ({ ...members, signed_metadata: Redacted.value(token) })
-      ),
-      madeAnewAfter
-    )
-    const maxAge = Duration.min(ageOf(options), madeAnewAfter)
-    return { path: yield* resourcePath(server), document: signed.get, maxAge }
+    const sign = (one: Resource) => {
+      const members = plain(server, one, options.metadata)
+      return Effect.map(
+        SingleFlight.make(
+          Effect.map(
+            signer.sign({ ...members, iss: one.resource }, { lifetime: signedFor }),
+            (token): object => ({ ...members, signed_metadata: Redacted.value(token) })
+          ),
+          madeAnewAfter
+        ),
+        ({ get }) => [one.resource, get] as const
+      )
+    }
+    return {
+      path: yield* resourcePath(server),
+      document: ofRequest(server, new Map(yield* Effect.forEach(server.resources, sign))),
+      maxAge: Duration.min(ageOf(options), madeAnewAfter),
+      vary: server.vary
+    }
   })
 
 /**

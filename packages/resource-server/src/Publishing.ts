@@ -46,12 +46,20 @@ const unavailable = HttpServerResponse.empty({
   headers: { ...cors, "retry-after": "5", "cache-control": "no-store" }
 })
 
+/** Whatever host this is for, nothing is told of it. */
+const misdirected = HttpServerResponse.empty({
+  status: 421,
+  headers: { ...cors, "cache-control": "no-store" }
+})
+
 const notAllowed = HttpServerResponse.empty({
   status: 405,
   headers: { ...cors, allow: "GET, HEAD, OPTIONS" }
 })
 
-const answer = (published: Published): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+const answer = (
+  published: Published
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
   published.document.pipe(
     Effect.map((document) =>
       HttpServerResponse.text(JSON.stringify(document), {
@@ -59,17 +67,24 @@ const answer = (published: Published): Effect.Effect<HttpServerResponse.HttpServ
         headers: {
           ...cors,
           "cache-control": `public, max-age=${Math.floor(Duration.toSeconds(published.maxAge))}`,
-          "x-content-type-options": "nosniff"
+          "x-content-type-options": "nosniff",
+          ...varying(published)
         }
       })
     ),
     Effect.catchAll((error) =>
-      Effect.as(
-        Effect.logWarning(`What is published at ${published.path} cannot be had: ${error.message}`),
-        unavailable
-      )
+      error._tag === "Misdirected"
+        ? Effect.succeed(misdirected)
+        : Effect.as(
+            Effect.logWarning(`What is published at ${published.path} cannot be had: ${error.message}`),
+            unavailable
+          )
     )
   )
+
+/** A cache between shall not give one host the document of another. */
+const varying = ({ vary = [] }: Published): Record<string, string> =>
+  vary.length === 0 ? {} : { vary: vary.join(", ") }
 
 const handler = (
   published: Published

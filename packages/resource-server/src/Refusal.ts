@@ -131,13 +131,41 @@ export class Unavailable extends Schema.TaggedError<Unavailable>("OAuthUnavailab
 }
 
 /**
+ * The request is for a host that is none of this resource, as the declared
+ * proxy tells it, or what it tells cannot be believed. Answered with 421 (RFC
+ * 9110 section 15.5.20) and no challenge: nothing is said of a host that could be
+ * anybody's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Misdirected extends Schema.TaggedError<Misdirected>("OAuthMisdirected")(
+  "Misdirected",
+  { error: Schema.Literal("misdirected_request"), error_description: Schema.String },
+  HttpApiSchema.annotations({
+    status: 421,
+    description: "A request for a host that is none of this resource"
+  })
+) {
+  /** @since 0.1.0 */
+  override get message(): string {
+    return this.error_description
+  }
+}
+
+/**
  * Any refusal.
  *
  * @since 0.1.0
  * @category errors
  */
 export type Refusal =
-  Unauthorized | InvalidRequest | InsufficientScope | InsufficientUserAuthentication | Unavailable
+  | Unauthorized
+  | InvalidRequest
+  | InsufficientScope
+  | InsufficientUserAuthentication
+  | Unavailable
+  | Misdirected
 
 /**
  * Any refusal, as the failure of an endpoint.
@@ -151,6 +179,14 @@ export const Refusal: Schema.Union<
     typeof InvalidRequest,
     typeof InsufficientScope,
     typeof InsufficientUserAuthentication,
-    typeof Unavailable
+    typeof Unavailable,
+    typeof Misdirected
   ]
-> = Schema.Union(Unauthorized, InvalidRequest, InsufficientScope, InsufficientUserAuthentication, Unavailable)
+> = Schema.Union(
+  Unauthorized,
+  InvalidRequest,
+  InsufficientScope,
+  InsufficientUserAuthentication,
+  Unavailable,
+  Misdirected
+)

@@ -15,8 +15,13 @@ import * as Issuer from "effect-oauth/Issuer"
 import * as Keyring from "effect-oauth/Keyring"
 import * as ProtectedResourceMetadata from "effect-oauth/ProtectedResourceMetadata"
 import * as TokenVerifier from "effect-oauth/TokenVerifier"
+import type { JwtClaims } from "effect-oauth/Jwt"
+import type * as ForwardedHost from "./ForwardedHost.js"
+import type { Received } from "./Incoming.js"
+import * as Hosts from "./internal/hosts.js"
 import type { AcceptedIssuer } from "./internal/profiles.js"
 import * as Profiles from "./internal/profiles.js"
+import type { Misdirected } from "./Refusal.js"
 import { ResourceServerError } from "./ResourceServerError.js"
 
 export type { AcceptedIssuer } from "./internal/profiles.js"
@@ -40,19 +45,42 @@ export declare namespace ResourceServer {
    * @since 0.1.0
    * @category models
    */
-  export interface Service {
-    /** The resource identifier (RFC 8707, RFC 9728 section 1.2). */
-    readonly resource: string
+  export interface Service extends Resource {
     /** The issuers whose tokens are accepted. */
     readonly issuers: ReadonlyArray<string>
-    /** Scheme, host and port that clients use, such as `https://api.example`. */
-    readonly origin: string
-    /** Where the metadata of the resource is (RFC 9728), for the challenge. */
-    readonly metadataUrl: Option.Option<string>
     readonly realm: Option.Option<string>
     /** At which level refused requests are logged. */
     readonly logLevel: LogLevel.LogLevel
+    /** What it is: the resource of its configuration, and with `forwarded` one for each further host. */
+    readonly resources: ReadonlyArray<Resource>
+    /**
+     * Which of these a request is for: that of the configuration, unless a
+     * declared proxy tells another host. Fails for a host that is none of them.
+     */
+    readonly of: (received: Received) => Effect.Effect<Resource, Misdirected>
+    /**
+     * Whether a verified token is for one of the resources, by `aud` or the
+     * `audience` of its issuer. Always where there is one: its verifier has compared.
+     */
+    readonly accepts: (claims: JwtClaims, resource: string) => boolean
+    /** The headers on which it depends what the server is (`Vary`). */
+    readonly vary: ReadonlyArray<string>
   }
+}
+
+/**
+ * What a server is under one host.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Resource {
+  /** The resource identifier (RFC 8707, RFC 9728 section 1.2). */
+  readonly resource: string
+  /** Scheme, host and port that clients use, such as `https://api.example`. */
+  readonly origin: string
+  /** Where the metadata of the resource is (RFC 9728), for the challenge. */
+  readonly metadataUrl: Option.Option<string>
 }
 
 /**
@@ -71,10 +99,34 @@ export interface Identity {
   readonly origin?: string | undefined
   /** Where the metadata is: the well-known URL of `resource` (RFC 9728 section 3.1), path inserted. */
   readonly metadataUrl?: string | undefined
+  /**
+   * The other hosts under which clients reach this server, and the proxy that
+   * tells which of them a client used. Under each the server is a resource of
+   * its own, with the path of `resource`: in challenges and metadata, as the
+   * audience, and for the URL of DPoP proofs. None unless given: then no header is
+   * asked.
+   */
+  readonly forwarded?: Forwarded | undefined
   /** `realm` of the challenge. None unless given. */
   readonly realm?: string | undefined
   /** At which level refused requests are logged, with the reason. Info. */
   readonly logLevel?: LogLevel.LogLevel | undefined
+}
+
+/**
+ * A declared proxy, and the hosts that it may tell.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Forwarded extends ForwardedHost.Options {
+  /**
+   * The hosts besides that of `resource`, with a port that is not the usual one
+   * (`api.example.org`, `api.example:8443`), in ASCII. The scheme is that of
+   * `resource`. Requests for any other host, or by another scheme, are refused
+   * with 421.
+   */
+  readonly hosts: ReadonlyArray<string>
 }
 
 /**
@@ -123,13 +175,14 @@ const asUrl = (option: string, url: string) =>
 /**
  * Makes the identity of this server. Fails with a `ResourceServerError` that
  * names the option for a resource that is no absolute URI, a URL that may not be
- * used (plain http to another machine, a fragment), or an issuer that is none.
+ * used (plain http to another machine, a fragment), a host that is none, or an
+ * issuer that is none.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
-  options: Identity & { readonly issuer: string | ReadonlyArray<string> }
+  options: Identity & Pick<Options, "issuer">
 ): Effect.Effect<ResourceServer.Service, ResourceServerError> =>
   Effect.gen(function* () {
     const { resource } = options
@@ -138,7 +191,7 @@ export const make = (
     const origin = yield* originOf(options)
     if (options.metadataUrl !== undefined) yield* asUrl("metadataUrl", options.metadataUrl)
     const { allowInsecure } = yield* HttpLimits
-    const issuers = typeof options.issuer === "string" ? [options.issuer] : options.issuer
+    const issuers = names(options)
     if (issuers.length === 0) return yield* refuse("issuer", "is empty: nobody's tokens would be accepted")
     if (new Set(issuers).size < issuers.length) return yield* refuse("issuer", "names one of them twice")
     for (const issuer of issuers) {
@@ -146,16 +199,34 @@ export const make = (
         refuse("issuer", `cannot be one: ${message}`)
       )
     }
-    return {
+    const own: Resource = {
       resource,
-      issuers,
       origin,
       metadataUrl: Option.orElse(Option.fromNullable(options.metadataUrl), () =>
         ProtectedResourceMetadata.wellKnownUrl(resource)
-      ),
-      realm: Option.fromNullable(options.realm),
-      logLevel: options.logLevel ?? LogLevel.Info
+      )
     }
+    return {
+      ...own,
+      issuers,
+      realm: Option.fromNullable(options.realm),
+      logLevel: options.logLevel ?? LogLevel.Info,
+      ...(yield* hostsOf(own, options))
+    }
+  })
+
+const hostsOf = (own: Resource, { forwarded, issuer, origin }: Identity & Pick<Options, "issuer">) =>
+  Effect.gen(function* () {
+    if (forwarded === undefined) return Hosts.one(own)
+    if (origin !== undefined || !isHttp(own.resource)) {
+      return yield* refuse(
+        "forwarded",
+        "needs a resource that is a URL, without origin: clients use its path under each host"
+      )
+    }
+    const { allowInsecure } = yield* HttpLimits
+    const hosts = Hosts.several(own, forwarded, Profiles.accepted(issuer), { allowInsecure })
+    return typeof hosts === "string" ? yield* refuse("forwarded", `has a host that ${hosts}`) : hosts
   })
 
 const originOf = ({ origin, resource }: Identity) =>
@@ -170,7 +241,7 @@ const originOf = ({ origin, resource }: Identity) =>
       : yield* refuse("origin", "has a path; give scheme, host and port alone")
   })
 
-const names = ({ issuer }: Options): ReadonlyArray<string> =>
+const names = ({ issuer }: Pick<Options, "issuer">): ReadonlyArray<string> =>
   Profiles.accepted(issuer).map((one) => one.issuer)
 
 /**
@@ -182,10 +253,15 @@ const names = ({ issuer }: Options): ReadonlyArray<string> =>
 export const layerKeyring = (
   options: Options
 ): Layer.Layer<ResourceServer | TokenVerifier.TokenVerifier, ResourceServerError, Keyring.KeyringService> =>
-  Layer.merge(
-    Layer.effect(ResourceServer, make({ ...options, issuer: names(options) })),
-    TokenVerifier.layerJwt(Profiles.profile(options.resource, Profiles.accepted(options.issuer)), {
-      cacheSize: options.cacheSize ?? 1000
+  Layer.unwrapEffect(
+    Effect.map(make(options), (server) => {
+      const resources = server.resources.map(({ resource }) => resource)
+      return Layer.merge(
+        Layer.succeed(ResourceServer, server),
+        TokenVerifier.layerJwt(Profiles.profile(resources, Profiles.accepted(options.issuer)), {
+          cacheSize: options.cacheSize ?? 1000
+        })
+      )
     })
   )
 
@@ -203,7 +279,9 @@ export const layer = (
 
 /**
  * The identity alone: tokens are verified by the `TokenVerifier` of the program,
- * whatever they are made of. It decides about issuer and audience.
+ * whatever they are made of. It decides about issuer and audience; with
+ * `forwarded`, it must accept the audience of each host, and that of the request's
+ * is compared after it.
  *
  * @since 0.1.0
  * @category layers

@@ -7,12 +7,14 @@ import type { ResourceServer } from "../ResourceServer.js"
 import type { SenderConstraint } from "../SenderConstraint.js"
 
 /** The status of each refusal. */
-export const statusOf = (refusal: Refusal): 400 | 401 | 403 | 503 => {
+export const statusOf = (refusal: Refusal): 400 | 401 | 403 | 421 | 503 => {
   switch (refusal._tag) {
     case "InvalidRequest":
       return 400
     case "InsufficientScope":
       return 403
+    case "Misdirected":
+      return 421
     case "Unavailable":
       return 503
     default:
@@ -20,7 +22,10 @@ export const statusOf = (refusal: Refusal): 400 | 401 | 403 | 503 => {
   }
 }
 
-const parametersOf = (refusal: Exclude<Refusal, { readonly _tag: "Unavailable" }>) => ({
+/** The refusals that a challenge tells of. */
+type Challenged = Exclude<Refusal, { readonly _tag: "Misdirected" | "Unavailable" }>
+
+const parametersOf = (refusal: Challenged) => ({
   error: refusal.error,
   error_description: refusal.error === undefined ? undefined : refusal.error_description,
   ...(refusal._tag === "InsufficientUserAuthentication"
@@ -28,14 +33,17 @@ const parametersOf = (refusal: Exclude<Refusal, { readonly _tag: "Unavailable" }
     : {})
 })
 
+/** What a challenge tells of the server. */
+type Told = Pick<ResourceServer.Service, "realm" | "metadataUrl">
+
 /**
  * One challenge for each scheme that is accepted (RFC 9449 section 7.1); the
  * error is in that of the scheme which was used.
  */
 const challenges = (
-  server: ResourceServer.Service,
+  server: Told,
   constraint: SenderConstraint.Service,
-  refusal: Exclude<Refusal, { readonly _tag: "Unavailable" }>
+  refusal: Challenged
 ): ReadonlyArray<Challenge.Challenge> => {
   const used: Scheme = refusal.scheme ?? constraint.schemes[0] ?? "Bearer"
   return constraint.schemes.map((scheme) =>
@@ -51,11 +59,17 @@ const challenges = (
 
 /** The headers of the answer to a refusal; `own` are those of the sender constraint. */
 export const headersOf = (
-  server: ResourceServer.Service,
+  server: Told,
   constraint: SenderConstraint.Service,
   refusal: Refusal,
   own: Readonly<Record<string, string>>
-): Readonly<Record<string, string>> =>
-  refusal._tag === "Unavailable"
-    ? { "retry-after": String(refusal.retry_after) }
-    : { ...own, "www-authenticate": Challenge.format(challenges(server, constraint, refusal)) }
+): Readonly<Record<string, string>> => {
+  switch (refusal._tag) {
+    case "Misdirected":
+      return {}
+    case "Unavailable":
+      return { "retry-after": String(refusal.retry_after) }
+    default:
+      return { ...own, "www-authenticate": Challenge.format(challenges(server, constraint, refusal)) }
+  }
+}

@@ -19,7 +19,8 @@ export interface AcceptedIssuer {
    * `rfc9068` unless said. `lenient` is for servers whose access tokens are JWTs
    * of their own kind (`JwtProfile.accessTokenLenient`: Auth0, Entra, Keycloak,
    * Okta by default). A profile of your own is used as it is; it must refuse
-   * other issuers and other audiences.
+   * other issuers and other audiences. With `forwarded`, name its `audience` too
+   * where that is not the resource.
    */
   readonly profile?: "rfc9068" | "lenient" | JwtProfile.JwtProfile<JwtClaims> | undefined
   /** What it calls this API in `aud`, where that is not the resource identifier; one of these. */
@@ -39,7 +40,10 @@ export const accepted = (issuer: Accepted | ReadonlyArray<Accepted>): ReadonlyAr
 const isList = (issuer: Accepted | ReadonlyArray<Accepted>): issuer is ReadonlyArray<Accepted> =>
   Array.isArray(issuer)
 
-const own = (resource: string, options: AcceptedIssuer): JwtProfile.JwtProfile<JwtClaims> => {
+const own = (
+  resource: string | ReadonlyArray<string>,
+  options: AcceptedIssuer
+): JwtProfile.JwtProfile<JwtClaims> => {
   const { profile = "rfc9068", ...rest } = options
   if (typeof profile === "object") return profile
   const given = { ...rest, audience: options.audience ?? resource }
@@ -48,7 +52,7 @@ const own = (resource: string, options: AcceptedIssuer): JwtProfile.JwtProfile<J
 
 /** One profile for all: what is asked before the issuer is known is the union, and then only its own counts. */
 export const profile = (
-  resource: string,
+  resource: string | ReadonlyArray<string>,
   issuers: ReadonlyArray<AcceptedIssuer>
 ): JwtProfile.JwtProfile<JwtClaims> => {
   const profiles = new Map(issuers.map((options) => [options.issuer, own(resource, options)]))

@@ -47,6 +47,11 @@ const invalidToken = (requirements: Requirements, scheme: Scheme): Unauthorized 
     ...scopeOf(requirements)
   })
 
+export const elsewhere = (requirements: Requirements, scheme: Scheme): Refused => ({
+  reason: "the token is not for the resource of this host",
+  refusal: invalidToken(requirements, scheme)
+})
+
 export const unreadable = (requirements: Requirements, scheme: Scheme): Refused => ({
   reason: "the token does not tell whose it is: iss or act cannot be read",
   refusal: invalidToken(requirements, scheme)

@@ -17,6 +17,7 @@ const outcomes = [
   "use_dpop_nonce",
   "insufficient_scope",
   "insufficient_user_authentication",
+  "misdirected_request",
   "temporarily_unavailable"
 ] as const
 

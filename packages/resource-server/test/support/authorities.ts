@@ -93,6 +93,7 @@ export const caller = (
   token: string,
   more: Partial<AccessToken.Principal> = {}
 ): AccessToken.Principal => ({
+  resource: "https://api.example",
   issuer,
   subject: Option.some("alice"),
   clientId: Option.some("app"),
