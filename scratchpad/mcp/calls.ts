@@ -1,13 +1,10 @@
 /** JSON-RPC tells only in the body what a request wants. */
-import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { AccessToken } from "effect-oauth-resource-server/AccessToken"
-import { Authenticator } from "effect-oauth-resource-server/Authenticator"
+import type * as Guard from "effect-oauth-resource-server/Guard"
 import type { Requirements } from "effect-oauth-resource-server/Requirements"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
@@ -24,20 +21,9 @@ export const read = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request
   Effect.flatMap(request.text, Schema.decode(Schema.parseJson(Call)))
 ).pipe(HttpIncomingMessage.withMaxBodySize(Option.some(1_048_576)))
 
-/**
- * Behind a guard: the token is known to be good when the body is read, and what this call needs of it is held
- * against it before anything is done.
- */
-export const authorized =
-  (requirementsOf: (call: Call) => Requirements) =>
-  <E, R>(app: HttpApp.Default<E, R>) =>
-    Effect.gen(function* () {
-      const call = yield* Effect.option(read)
-      if (Option.isNone(call)) return HttpServerResponse.empty({ status: 400 })
-      const authenticator = yield* Authenticator
-      const judged = yield* Effect.either(
-        authenticator.authorize(yield* AccessToken, requirementsOf(call.value))
-      )
-      if (Either.isRight(judged)) return yield* app
-      return HttpServerResponse.empty(yield* authenticator.answer(judged.left))
-    })
+/** What a call needs, for a guard to hold against the token. */
+export const needs = (requirementsOf: (call: Call) => Requirements): Guard.Needs =>
+  Effect.mapBoth(read, {
+    onFailure: () => HttpServerResponse.empty({ status: 400 }),
+    onSuccess: requirementsOf
+  })

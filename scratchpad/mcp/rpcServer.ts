@@ -46,8 +46,13 @@ export const router = Effect.map(
   Publishing.router(Effect.all([Published.resource()])),
   HttpRouter.concat(
     HttpRouter.empty.pipe(
-      HttpRouter.post("/rpc", Calls.authorized(({ method }) => methods.get(method)?.requires ?? {})(answer)),
-      HttpRouter.use(Guard.protect())
+      HttpRouter.post("/rpc", answer),
+      HttpRouter.use(
+        Guard.protect(
+          {},
+          Calls.needs(({ method }) => methods.get(method)?.requires ?? {})
+        )
+      )
     )
   )
 )

@@ -25,18 +25,8 @@ export interface Options {
 const path = "/mcp"
 
 /** Every request needs a token with `notes:read`, one that calls a tool also what the tool needs. */
-const guard = Guard.router({ scope: ["notes:read"] })
-const judged = HttpLayerRouter.middleware(
-  Effect.map(
-    Authenticator.Authenticator,
-    (authenticator) => (app) =>
-      Effect.provideService(
-        Calls.authorized(Tools.requirementsOf)(app),
-        Authenticator.Authenticator,
-        authenticator
-      )
-  )
-)
+const reads = { scope: ["notes:read"] }
+const guard = Guard.router(reads, Calls.needs(Tools.requirementsOf))
 
 const ToolsLive = McpServer.toolkit(Tools.Notes).pipe(
   Layer.provide(Tools.NotesLive),
@@ -59,10 +49,10 @@ const MetadataLive = Publishing.layerRouter(
 )
 
 export const layer = ({ issuer, origins = [], resource }: Options) => {
-  const outside = guard.combine(Origins.only(origins))
+  const outside = Origins.only(origins)
   return Layer.mergeAll(
-    Layer.provide(ToolsLive, judged.combine(outside).layer),
-    Layer.provide(OthersLive, outside.layer),
+    Layer.provide(ToolsLive, guard.combine(outside).layer),
+    Layer.provide(OthersLive, Guard.router(reads).combine(outside).layer),
     MetadataLive,
     HttpLayerRouter.cors({
       allowedOrigins: (origin) => origins.includes(origin),

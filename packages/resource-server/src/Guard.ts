@@ -17,6 +17,22 @@ import type { Incoming } from "./Incoming.js"
 import type { Misdirected } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
+import { combine } from "./Requirements.js"
+
+/**
+ * What a request needs that only its body tells, as with JSON-RPC; or the answer
+ * to one that cannot be read. Reading has no other effect: limit what is read
+ * (`HttpIncomingMessage.withMaxBodySize`), and refuse what could be read in two
+ * ways.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needs = Effect.Effect<
+  Requirements,
+  HttpServerResponse.HttpServerResponse,
+  HttpServerRequest.HttpServerRequest
+>
 
 const bodyOf = Schema.encode(Refusal)
 
@@ -47,22 +63,44 @@ const admitted = (
       })
 }
 
+/** The app for a principal who keeps the requirements, for others the answer. */
+const held = <E, R>(
+  authenticator: Authenticator.Service,
+  principal: AccessToken.Principal,
+  requirements: Requirements,
+  app: HttpApp.Default<E, R>
+): HttpApp.Default<E, R> =>
+  Effect.matchEffect(authenticator.authorize(principal, requirements), {
+    onFailure: (refusal) => answer(authenticator, refusal, principal),
+    onSuccess: () => app
+  })
+
 const guarded = <E, R>(
   authenticator: Authenticator.Service,
   requirements: Requirements,
+  needs: Needs | undefined,
   app: HttpApp.Default<E, R>
-): HttpApp.Default<E, Exclude<R, AccessToken>> =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+): HttpApp.Default<E, Exclude<R, AccessToken>> => {
+  /** The body is not read before the token is known to be good. */
+  const judged = (principal: AccessToken.Principal) =>
+    needs === undefined
+      ? app
+      : Effect.matchEffect(needs, {
+          onFailure: Effect.succeed,
+          onSuccess: (more) => held(authenticator, principal, combine(requirements, more), app)
+        })
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     Effect.matchEffect(admitted(authenticator, authenticator.receive(request), requirements), {
       onFailure: Effect.succeed,
       onSuccess: (principal) =>
         Effect.zipWith(
-          Effect.provideService(app, AccessToken, principal),
+          Effect.provideService(judged(principal), AccessToken, principal),
           authenticator.headers(principal),
           HttpServerResponse.setHeaders
         )
     })
   )
+}
 
 /**
  * Lets requests with a good token through to an app, which then has the
@@ -76,13 +114,33 @@ const guarded = <E, R>(
  * )
  * ```
  *
+ * With `needs`, the body is read once the token is known to be good and has what
+ * every request needs, and all that it needs is held against the token before
+ * the app begins. A refusal is answered alike, with the scopes of both.
+ *
  * @since 0.1.0
  * @category guards
  */
 export const protect =
-  (requirements: Requirements = {}) =>
+  (requirements: Requirements = {}, needs?: Needs) =>
   <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, Exclude<R, AccessToken> | Authenticator> =>
-    Effect.flatMap(Authenticator, (authenticator) => guarded(authenticator, requirements, app))
+    Effect.flatMap(Authenticator, (authenticator) => guarded(authenticator, requirements, needs, app))
+
+/**
+ * Holds the caller to requirements that an app learns on its way: the rest of
+ * it runs if they are kept, and otherwise the answer is the same as that of the
+ * guard before it. In a handler of an `HttpApi` use `BearerAuth.authorize`, which
+ * fails with the typed refusal.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const authorize =
+  (requirements: Requirements) =>
+  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | AccessToken | Authenticator> =>
+    Effect.flatMap(Effect.all([Authenticator, AccessToken]), ([authenticator, principal]) =>
+      held(authenticator, principal, requirements, app)
+    )
 
 /**
  * The same for the routes of an `HttpLayerRouter`: provide its `layer` to them.
@@ -91,7 +149,8 @@ export const protect =
  * @category guards
  */
 export const router = (
-  requirements: Requirements = {}
+  requirements: Requirements = {},
+  needs?: Needs
 ): HttpLayerRouter.Middleware<{
   provides: AccessToken
   handles: never
@@ -101,7 +160,7 @@ export const router = (
   layerRequires: Authenticator
 }> =>
   HttpLayerRouter.middleware<{ provides: AccessToken }>()(
-    Effect.map(Authenticator, (authenticator) => (app) => guarded(authenticator, requirements, app))
+    Effect.map(Authenticator, (authenticator) => (app) => guarded(authenticator, requirements, needs, app))
   )
 
 /**
@@ -117,5 +176,24 @@ export const web = (
   Effect.flatMap(Authenticator, (authenticator) =>
     Effect.mapError(admitted(authenticator, authenticator.receiveWeb(request), requirements), (response) =>
       HttpServerResponse.toWeb(response, { withoutBody: request.method === "HEAD" })
+    )
+  )
+
+/**
+ * Holds the principal of a Web request to further requirements, such as its body
+ * tells; fails with the answer to send.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const authorizeWeb = (
+  principal: AccessToken.Principal,
+  requirements: Requirements
+): Effect.Effect<void, Response, Authenticator> =>
+  Effect.flatMap(Authenticator, (authenticator) =>
+    Effect.catchAll(authenticator.authorize(principal, requirements), (refusal) =>
+      Effect.flatMap(answer(authenticator, refusal, principal), (response) =>
+        Effect.fail(HttpServerResponse.toWeb(response))
+      )
     )
   )

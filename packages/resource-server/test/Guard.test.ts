@@ -1,5 +1,6 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { AccessToken } from "effect-oauth-resource-server/AccessToken"
@@ -16,6 +17,8 @@ import * as Challenge from "effect-oauth/Challenge"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
 import { Api, issuer, live, metadataUrl, request, resource, sender, serve } from "./support/api.js"
 import { bodyOf, challengeOf, mint } from "./support/asking.js"
 
@@ -90,6 +93,136 @@ describe("guards", () => {
       )
       const head = yield* Effect.flip(Effect.provide(Guard.web(request("/", { method: "HEAD" })), context))
       assert.deepStrictEqual([head.status, yield* Effect.promise(() => head.text())], [401, ""])
+    }).pipe(provided)
+  )
+})
+
+describe("needs that only the body tells (JSON-RPC)", () => {
+  const Call = Schema.parseJson(Schema.Struct({ method: Schema.String }))
+  const needs: Guard.Needs = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text).pipe(
+    Effect.flatMap(Schema.decode(Call)),
+    Effect.mapBoth({
+      onFailure: () => HttpServerResponse.empty({ status: 400 }),
+      onSuccess: ({ method }) => (method === "write" ? { scope: ["write"], maxAge: "1 hour" } : {})
+    })
+  )
+  const method = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text).pipe(
+    Effect.flatMap((text) => Effect.map(AccessToken, () => HttpServerResponse.text(text))),
+    Effect.orDie
+  )
+  const post = (body: string, token?: string) =>
+    new Request(`${resource}/rpc`, {
+      method: "POST",
+      body,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
+    })
+  const write = JSON.stringify({ method: "write" })
+
+  /** Every guard holds the token to both. */
+  const holds = (send: (request: Request) => Effect.Effect<Response>) =>
+    Effect.gen(function* () {
+      const weak = yield* mint({ scope: ["read"], claims: { auth_time: 0 } })
+      const strong = yield* mint({ scope: ["read", "write"], claims: { auth_time: 0 } })
+      const refused = yield* send(post(write, weak))
+      assert.strictEqual(refused.status, 403)
+      assert.deepInclude(challengeOf(refused), {
+        error: "insufficient_scope",
+        scope: "read write",
+        resource_metadata: metadataUrl
+      })
+      assert.deepInclude(yield* bodyOf(refused), { _tag: "InsufficientScope", scope: "read write" })
+      const stale = yield* send(post(write, yield* mint({ scope: ["read", "write"] })))
+      assert.strictEqual(stale.status, 401)
+      assert.deepInclude(challengeOf(stale), { error: "insufficient_user_authentication", max_age: "3600" })
+      // The app reads the same body.
+      const good = yield* send(post(write, strong))
+      assert.deepStrictEqual([good.status, yield* Effect.promise(() => good.text())], [200, write])
+      assert.strictEqual((yield* send(post('{"method":"list"}', weak))).status, 200)
+    })
+
+  it.scoped("as an HttpMiddleware: the answer has the scopes of both", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      yield* holds(yield* sender(Effect.provide(Guard.protect({ scope: ["read"] }, needs)(method), context)))
+    }).pipe(provided)
+  )
+
+  it.scoped("on the routes of an HttpLayerRouter", () =>
+    Effect.gen(function* () {
+      const routes = HttpLayerRouter.add("POST", "/rpc", method).pipe(
+        Layer.provide(Guard.router({ scope: ["read"] }, needs).layer),
+        Layer.provide(authenticator)
+      )
+      yield* holds(yield* sender(yield* HttpLayerRouter.toHttpEffect(routes)))
+    }).pipe(provided)
+  )
+
+  it.scoped(
+    "the body is not read before the token is known to be good; one that cannot be read goes no further",
+    () =>
+      Effect.gen(function* () {
+        const context = yield* Layer.build(authenticator)
+        const reads = yield* Ref.make(0)
+        const counted = Effect.zipRight(
+          Ref.update(reads, (n) => n + 1),
+          needs
+        )
+        const reached = yield* Ref.make(0)
+        const app = Guard.protect(
+          { scope: ["read"] },
+          counted
+        )(
+          Effect.as(
+            Ref.update(reached, (n) => n + 1),
+            HttpServerResponse.empty()
+          )
+        )
+        const send = yield* sender(Effect.provide(app, context))
+        const token = yield* mint({ scope: ["read"] })
+        for (const [status, request] of [
+          [401, post(write)],
+          [401, post(write, "x.y.z")],
+          [403, post(write, yield* mint())]
+        ] as const) {
+          assert.strictEqual((yield* send(request)).status, status)
+        }
+        assert.strictEqual(yield* Ref.get(reads), 0)
+        for (const body of ["", "[]", `[${write}]`, "{", "{}"]) {
+          assert.strictEqual((yield* send(post(body, token))).status, 400, body.slice(0, 20))
+        }
+        assert.deepStrictEqual([yield* Ref.get(reads), yield* Ref.get(reached)], [5, 0])
+      }).pipe(provided)
+  )
+
+  it.scoped("needs that a handler learns on its way are answered alike", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      const handler = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text).pipe(
+        Effect.orDie,
+        Effect.flatMap((text) =>
+          Guard.authorize(
+            text === write ? { scope: ["read", "write"], maxAge: "1 hour" } : { scope: ["read"] }
+          )(Effect.succeed(HttpServerResponse.text(text)))
+        )
+      )
+      yield* holds(yield* sender(Effect.provide(Guard.protect()(handler), context)))
+    }).pipe(provided)
+  )
+
+  it.scoped("and for a Web request, whose body is the program's to read", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      yield* holds((request) =>
+        Effect.gen(function* () {
+          const principal = yield* Guard.web(request)
+          const body = yield* Effect.promise(() => request.text())
+          yield* Guard.authorizeWeb(
+            principal,
+            body === write ? { scope: ["read", "write"], maxAge: "1 hour" } : { scope: ["read"] }
+          )
+          return new Response(body)
+        }).pipe(Effect.merge, Effect.provide(context))
+      )
     }).pipe(provided)
   )
 })
