@@ -63,7 +63,8 @@ export const startProvider = (
         })
     )
     const issuer = `http://127.0.0.1:${port}`
-    const signing = yield* Effect.promise(signingKeys)
+    const encrypts = options.configuration?.features?.encryption?.enabled === true
+    const signing = yield* Effect.promise(() => signingKeys(encrypts))
     const service = yield* Effect.promise(serviceKey)
     const secret = Redacted.make("s%3cret+with/odd:characters and spaces")
 
@@ -154,10 +155,17 @@ export const startProvider = (
     }
   })
 
-const signingKeys = async (): Promise<{ readonly keys: JWKS; readonly publicKeys: JSONWebKeySet }> => {
+/** The key that the server is sent secrets by; it refuses to have one where it uses none. */
+const sealingKey = async () => {
+  const { privateKey } = await generateKeyPair("ECDH-ES", { extractable: true })
+  return { ...(await exportJWK(privateKey)), kty: "EC", use: "enc", kid: "server-sealing" }
+}
+
+const signingKeys = async (
+  encrypts: boolean
+): Promise<{ readonly keys: JWKS; readonly publicKeys: JSONWebKeySet }> => {
   const ec = await generateKeyPair("ES256", { extractable: true })
   const rsa = await generateKeyPair("RS256", { extractable: true })
-  const sealing = await generateKeyPair("ECDH-ES", { extractable: true })
   const one = { kty: "RSA", alg: "RS256", use: "sig", kid: "server-rsa" }
   const other = { kty: "EC", alg: "ES256", use: "sig", kid: "server-ec" }
   return {
@@ -165,8 +173,7 @@ const signingKeys = async (): Promise<{ readonly keys: JWKS; readonly publicKeys
       keys: [
         { ...(await exportJWK(rsa.privateKey)), ...one },
         { ...(await exportJWK(ec.privateKey)), ...other },
-        // What it is sent encrypted
-        { ...(await exportJWK(sealing.privateKey)), kty: "EC", use: "enc", kid: "server-sealing" }
+        ...(encrypts ? [await sealingKey()] : [])
       ]
     },
     publicKeys: {
