@@ -1,5 +1,6 @@
 /** What the server of the tests needs for people who decide at another device. */
 import * as Redacted from "effect/Redacted"
+import type { JWK } from "jose"
 import type { Configuration } from "oidc-provider"
 
 /** A television: no secret, no browser. */
@@ -45,27 +46,59 @@ export const callCentre = {
   secret: Redacted.make("the secret of the call centre")
 }
 
+/** Another one, which is registered to sign what it asks for, and to be told when a customer has decided. */
+export const signingDesk = { clientId: "notes-signing-desk", kid: "desk-key" }
+
+/** Where its bell is, as it is registered: https, which servers insist on. */
+const bellUri = "https://desk.example/bell"
+
 /**
- * CIBA in poll mode. The phone of a customer rings when the server wants
- * something: `mallory` says no, everyone else agrees, after a while.
+ * CIBA. The phone of a customer rings when the server wants something:
+ * `mallory` says no, everyone else agrees, after a while. The signing desk is
+ * there where its key and the address of its bell are given.
  */
-export const cibaConfiguration: Partial<Configuration> = {
+export const cibaServer = (desk?: {
+  readonly publicJwk: JWK
+  readonly bell: string
+}): Partial<Configuration> => ({
   clients: [
     {
       client_id: callCentre.clientId,
       client_secret: Redacted.value(callCentre.secret),
       token_endpoint_auth_method: "client_secret_basic",
       backchannel_token_delivery_mode: "poll",
-      grant_types: ["urn:openid:params:grant-type:ciba"],
-      response_types: [],
-      redirect_uris: []
-    }
+      ...ciba
+    },
+    ...(desk === undefined
+      ? []
+      : [
+          {
+            client_id: signingDesk.clientId,
+            jwks: { keys: [{ ...desk.publicJwk, use: "sig", kid: signingDesk.kid }] },
+            token_endpoint_auth_method: "private_key_jwt" as const,
+            token_endpoint_auth_signing_alg: "ES256" as const,
+            backchannel_authentication_request_signing_alg: "ES256" as const,
+            backchannel_token_delivery_mode: "ping" as const,
+            backchannel_client_notification_endpoint: bellUri,
+            ...ciba
+          }
+        ])
   ],
+  // The bell of a test is on this machine, at an address of its own.
+  fetch: (url, { body = null, headers = {}, method = "GET", signal = null } = {}) =>
+    fetch(desk !== undefined && String(url) === bellUri ? desk.bell : url, {
+      body,
+      headers,
+      method,
+      signal,
+      redirect: "manual"
+    }),
   features: {
     devInteractions: { enabled: true },
+    requestObjects: { enabled: desk !== undefined },
     ciba: {
       enabled: true,
-      deliveryModes: ["poll"],
+      deliveryModes: desk === undefined ? ["poll"] : ["poll", "ping"],
       processLoginHint: (_, hint) => hint,
       validateBindingMessage: () => {},
       validateRequestContext: () => {},
@@ -85,4 +118,12 @@ export const cibaConfiguration: Partial<Configuration> = {
     }
   },
   ttl
+})
+
+const ciba = {
+  grant_types: ["urn:openid:params:grant-type:ciba"],
+  response_types: [],
+  redirect_uris: []
 }
+
+export const cibaConfiguration = cibaServer()

@@ -4,20 +4,32 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Ciba from "effect-oauth/Ciba"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as DeviceAuthorization from "effect-oauth/DeviceAuthorization"
+import * as Keyring from "effect-oauth/Keyring"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as Refresh from "effect-oauth/Refresh"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as TestServices from "effect/TestServices"
-import { callCentre, cibaConfiguration, deviceConfiguration, television } from "../support/elsewhere.js"
+import { exportJWK, exportPKCS8, generateKeyPair } from "jose"
+import {
+  callCentre,
+  cibaConfiguration,
+  cibaServer,
+  deviceConfiguration,
+  signingDesk,
+  television
+} from "../support/elsewhere.js"
 import { startProvider } from "../support/provider.js"
 import { decide } from "../support/userAgent.js"
+import { makeBell } from "./support/bell.js"
 
 const DeviceLive = Layer.unwrapScoped(
   Effect.map(startProvider({ configuration: deviceConfiguration }), ({ issuer }) =>
@@ -40,6 +52,40 @@ const CibaLive = Layer.unwrapScoped(
     )
   )
 ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+/** The desk that signs and is told, at a server of its own; and its bell. */
+const DeskLive = Layer.unwrapScoped(
+  Effect.gen(function* () {
+    const bell = yield* makeBell
+    const { jwk, keyring } = yield* Effect.promise(deskKey)
+    const { issuer } = yield* startProvider({
+      configuration: cibaServer({ publicJwk: jwk, bell: bell.url })
+    })
+    const client = OAuthClient.layer({
+      issuer,
+      clientId: signingDesk.clientId,
+      authentication: ClientAuthentication.privateKeyJwt()
+    })
+    return Layer.mergeAll(Ciba.layerSigned(), Layer.succeed(Bell, bell)).pipe(
+      Layer.provideMerge(client),
+      Layer.provide(Layer.orDie(keyring))
+    )
+  })
+).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+class Bell extends Context.Tag("effect-oauth-scratchpad/Bell")<
+  Bell,
+  Effect.Effect.Success<typeof makeBell>
+>() {}
+
+const deskKey = async () => {
+  const pair = await generateKeyPair("ES256", { extractable: true })
+  const pem = Redacted.make(await exportPKCS8(pair.privateKey))
+  return {
+    jwk: await exportJWK(pair.publicKey),
+    keyring: Keyring.layerPem({ pem, kid: signingDesk.kid })
+  }
+}
 
 /** The server has the time of day; the waits are the test's. */
 const today = Effect.flatMap(TestServices.provideLive(Clock.currentTimeMillis), TestClock.setTime)
@@ -130,5 +176,42 @@ describe("CIBA against oidc-provider", () => {
         const unsupported = yield* Effect.flip(ciba.begin({ hint: { loginHint: "ada" }, ping: true }))
         assert.strictEqual(`${unsupported._tag} ${unsupported.reason}`, "DiscoveryError unsupported")
       }).pipe(Effect.provide(CibaLive))
+  )
+
+  it.scoped(
+    "CIBA Core sections 7.1.1 and 10.2: a signed request, and the notification of what came of it",
+    () =>
+      Effect.gen(function* () {
+        yield* today
+        const ciba = yield* Ciba.Ciba
+        const { rung } = yield* Bell
+        const transaction = yield* ciba.begin({
+          hint: { loginHint: "ada" },
+          bindingMessage: "W4SCT",
+          ping: true
+        })
+        const { body, headers, method } = yield* Queue.take(rung)
+        assert.strictEqual(method, "POST")
+        const forged = { headers: { ...headers, authorization: "Bearer guessed" }, body }
+        const refused = yield* Effect.flip(
+          ciba.notified(forged, () => Effect.succeed(Option.some(transaction)))
+        )
+        assert.strictEqual(refused.reason, "state_mismatch")
+        const known = yield* ciba.notified({ headers, body }, (id) =>
+          Effect.succeed(
+            id === Redacted.value(transaction.authReqId) ? Option.some(transaction) : Option.none()
+          )
+        )
+        assert.strictEqual((yield* ciba.redeem(known)).idToken.claims.sub, "ada")
+      }).pipe(Effect.provide(DeskLive))
+  )
+
+  it.scoped("CIBA Core section 7.1.1: a client that is registered to sign is refused when it does not", () =>
+    Effect.gen(function* () {
+      yield* today
+      const plain = yield* Ciba.make
+      const error = yield* Effect.flip(plain.begin({ hint: { loginHint: "ada" }, ping: true }))
+      assert.strictEqual(`${error._tag} ${error.reason}`, "OAuthResponseError invalid_request")
+    }).pipe(Effect.provide(DeskLive))
   )
 })

@@ -5,7 +5,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -14,21 +13,24 @@ import * as Stream from "effect/Stream"
 import * as Telemetry from "../http/Telemetry.js"
 import * as Wire from "../http/Wire.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
+import * as JwtSigner from "../keys/JwtSigner.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
+import type { KeyringService } from "../keys/Keyring.js"
+import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as Entropy from "../protocol/Entropy.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError, ProtocolViolation } from "../protocol/OAuthError.js"
-import type { AuthorizationError } from "../protocol/OAuthError.js"
+import type { AuthorizationError, JwtError, KeyringError } from "../protocol/OAuthError.js"
 import * as Scope from "../protocol/Scope.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { CibaTransaction } from "./CibaTransaction.js"
 import type { Parameter } from "./ClientAuthentication.js"
+import * as CibaRequest from "./internal/cibaRequest.js"
 import * as FormRequest from "./internal/formRequest.js"
 import { list } from "./internal/list.js"
 import * as Notification from "./internal/notification.js"
 import * as Polling from "./internal/polling.js"
 import * as PollingResponse from "./internal/pollingResponse.js"
-import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 
@@ -54,33 +56,21 @@ export declare namespace Ciba {
    * @since 0.1.0
    * @category models
    */
-  export type Hint =
-    | { readonly loginHint: string }
-    | { readonly loginHintToken: Redacted.Redacted<string> }
-    | { readonly idTokenHint: Redacted.Redacted<string> }
+  export type Hint = CibaRequest.Hint
 
   /**
    * @since 0.1.0
    * @category models
    */
-  export interface Request {
-    readonly hint: Hint
-    /** `openid` is always among it (section 7.1). */
-    readonly scope?: ReadonlyArray<string> | undefined
-    /** The resources that the token is for; sent one parameter each (RFC 8707 section 2). */
-    readonly resource?: string | ReadonlyArray<string> | undefined
-    readonly acrValues?: ReadonlyArray<string> | undefined
-    /** Shown on both devices, so that the person sees that they belong together: short and plain. */
-    readonly bindingMessage?: string | undefined
-    /** A secret of the person, against requests that they did not want. */
-    readonly userCode?: Redacted.Redacted<string> | undefined
-    /** How long the person may take, as the client would have it. */
-    readonly requestedExpiry?: Duration.DurationInput | undefined
-    /** Whether the server notifies the client when the person has decided (ping mode); as the client is registered. false. */
-    readonly ping?: boolean | undefined
-    /** Further parameters of the server's own. */
-    readonly parameters?: Readonly<Record<string, string>> | undefined
-  }
+  export type Request = CibaRequest.Request
+
+  /**
+   * How authentication requests are signed.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export type SignOptions = CibaRequest.SignOptions
 
   /**
    * @since 0.1.0
@@ -154,94 +144,124 @@ export declare namespace Ciba {
   }
 }
 
+/** Puts the parameters of a request into a JWT. */
+type Sign = (
+  metadata: AuthorizationServerMetadata,
+  parameters: ReadonlyArray<Parameter>
+) => Effect.Effect<Redacted.Redacted<string>, DiscoveryError | KeyringError | JwtError>
+
+const makeWith = (sign?: Sign): Effect.Effect<Ciba.Service, never, OAuthClient.OAuthClient> =>
+  Effect.gen(function* () {
+    const client = yield* OAuthClient.OAuthClient
+    const tokenEndpoint = yield* TokenEndpoint.make
+    const attributes = { issuer: client.issuer, client_id: client.clientId }
+
+    const request = (operation: string, { authReqId, resource, scope }: CibaTransaction) =>
+      Effect.gen(function* () {
+        const tokens = yield* tokenEndpoint.request({
+          operation,
+          grantType: GrantType.ciba,
+          parameters: [["auth_req_id", authReqId], ...resource.map((one) => ["resource", one] as const)],
+          defaultScope: scope
+        })
+        if (Option.isNone(tokens.idToken)) return yield* missingIdToken(operation)
+        const idToken = yield* client.verifyIdToken(tokens.idToken.value, { accessToken: tokens.accessToken })
+        return { tokens, idToken }
+      })
+
+    const poll = (operation: string, transaction: CibaTransaction) =>
+      Polling.of(client, operation, transaction, request(operation, transaction))
+
+    return {
+      begin: (wanted) =>
+        Effect.gen(function* () {
+          const scope = Scope.union(["openid"], wanted.scope ?? [])
+          const resource = list(wanted.resource)
+          const asked = yield* CibaRequest.parameters(beginning, wanted, scope, resource)
+          const notificationToken =
+            wanted.ping === true ? Option.some(Redacted.make(yield* Entropy.randomText(32))) : Option.none()
+          const metadata = yield* client.metadata
+          if (Option.isSome(notificationToken)) {
+            const modes = metadata.backchannel_token_delivery_modes_supported
+            if (modes?.includes("ping") === false) return yield* noPing(beginning, client.issuer)
+            asked.push(["client_notification_token", notificationToken.value])
+          }
+          const signed =
+            sign === undefined
+              ? undefined
+              : yield* sign(metadata, yield* CibaRequest.withExtra(beginning, asked, wanted.parameters))
+          const { response, secrets } = yield* FormRequest.send(client, {
+            operation: beginning,
+            endpoint: "backchannel_authentication_endpoint",
+            parameters: signed === undefined ? asked : [["request", signed]],
+            extra: signed === undefined ? wanted.parameters : undefined
+          })
+          const inside = signed === undefined ? [] : CibaRequest.secretsOf(asked)
+          const body = yield* FormRequest.object(beginning, response, [...secrets, ...inside])
+          if (response.status !== 200) {
+            return yield* Effect.flatMap(Wire.statusError(beginning, response), Effect.fail)
+          }
+          const reader = { operation: beginning, specification: "CIBA Core section 7.3", body }
+          const authReqId = Redacted.make(yield* PollingResponse.text(reader, "auth_req_id"))
+          const { interval, lifetime } = yield* PollingResponse.terms(reader)
+          return {
+            issuer: client.issuer,
+            clientId: client.clientId,
+            authReqId,
+            notificationToken,
+            interval,
+            expiresAt: (yield* Clock.currentTimeMillis) + lifetime * 1000,
+            scope,
+            resource
+          }
+        }).pipe(Telemetry.flow(beginning, attributes)),
+
+      complete: (transaction) =>
+        Effect.flatMap(poll("Ciba.complete", transaction), Polling.complete).pipe(
+          Telemetry.flow("Ciba.complete", attributes)
+        ),
+
+      progress: (transaction) =>
+        Stream.unwrap(Effect.map(poll("Ciba.complete", transaction), Polling.progress)),
+
+      notified: (notification, find) =>
+        Effect.gen(function* () {
+          const operation = "Ciba.notified"
+          const authReqId = yield* Notification.authReqId(operation, notification)
+          const found = yield* find(authReqId)
+          return yield* Notification.check(operation, notification, authReqId, found)
+        }),
+
+      redeem: (transaction) =>
+        Effect.flatMap(poll("Ciba.redeem", transaction), Polling.once).pipe(
+          Telemetry.flow("Ciba.redeem", attributes)
+        )
+    }
+  })
+
 /**
  * Makes the service for the `OAuthClient` of the program.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Ciba.Service, never, OAuthClient.OAuthClient> = Effect.gen(function* () {
-  const client = yield* OAuthClient.OAuthClient
-  const tokenEndpoint = yield* TokenEndpoint.make
-  const attributes = { issuer: client.issuer, client_id: client.clientId }
+export const make: Effect.Effect<Ciba.Service, never, OAuthClient.OAuthClient> = makeWith()
 
-  const request = (operation: string, { authReqId, resource, scope }: CibaTransaction) =>
-    Effect.gen(function* () {
-      const tokens = yield* tokenEndpoint.request({
-        operation,
-        grantType: GrantType.ciba,
-        parameters: [["auth_req_id", authReqId], ...resource.map((one) => ["resource", one] as const)],
-        defaultScope: scope
-      })
-      if (Option.isNone(tokens.idToken)) return yield* missingIdToken(operation)
-      const idToken = yield* client.verifyIdToken(tokens.idToken.value, { accessToken: tokens.accessToken })
-      return { tokens, idToken }
-    })
-
-  const poll = (operation: string, transaction: CibaTransaction) =>
-    Polling.of(client, operation, transaction, request(operation, transaction))
-
-  return {
-    begin: (wanted) =>
-      Effect.gen(function* () {
-        const operation = "Ciba.begin"
-        const scope = Scope.union(["openid"], wanted.scope ?? [])
-        const resource = list(wanted.resource)
-        const parameters = yield* parametersOf(operation, wanted, scope, resource)
-        const notificationToken =
-          wanted.ping === true ? Option.some(Redacted.make(yield* Entropy.randomText(32))) : Option.none()
-        if (Option.isSome(notificationToken)) {
-          const modes = (yield* client.metadata).backchannel_token_delivery_modes_supported
-          if (modes?.includes("ping") === false) return yield* noPing(operation, client.issuer)
-          parameters.push(["client_notification_token", notificationToken.value])
-        }
-        const { response, secrets } = yield* FormRequest.send(client, {
-          operation,
-          endpoint: "backchannel_authentication_endpoint",
-          parameters,
-          extra: wanted.parameters
-        })
-        const body = yield* FormRequest.object(operation, response, secrets)
-        if (response.status !== 200) {
-          return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
-        }
-        const reader = { operation, specification: "CIBA Core section 7.3", body }
-        const authReqId = Redacted.make(yield* PollingResponse.text(reader, "auth_req_id"))
-        const { interval, lifetime } = yield* PollingResponse.terms(reader)
-        return {
-          issuer: client.issuer,
-          clientId: client.clientId,
-          authReqId,
-          notificationToken,
-          interval,
-          expiresAt: (yield* Clock.currentTimeMillis) + lifetime * 1000,
-          scope,
-          resource
-        }
-      }).pipe(Telemetry.flow("Ciba.begin", attributes)),
-
-    complete: (transaction) =>
-      Effect.flatMap(poll("Ciba.complete", transaction), Polling.complete).pipe(
-        Telemetry.flow("Ciba.complete", attributes)
-      ),
-
-    progress: (transaction) =>
-      Stream.unwrap(Effect.map(poll("Ciba.complete", transaction), Polling.progress)),
-
-    notified: (notification, find) =>
-      Effect.gen(function* () {
-        const operation = "Ciba.notified"
-        const authReqId = yield* Notification.authReqId(operation, notification)
-        const found = yield* find(authReqId)
-        return yield* Notification.check(operation, notification, authReqId, found)
-      }),
-
-    redeem: (transaction) =>
-      Effect.flatMap(poll("Ciba.redeem", transaction), Polling.once).pipe(
-        Telemetry.flow("Ciba.redeem", attributes)
-      )
-  }
-})
+/**
+ * Makes the service for the `OAuthClient` of the program; it signs its
+ * authentication requests with the keys of the `KeyringService`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSigned = (
+  options: Ciba.SignOptions = {}
+): Effect.Effect<Ciba.Service, never, OAuthClient.OAuthClient | KeyringService> =>
+  Effect.flatMap(Effect.zip(OAuthClient.OAuthClient, JwtSigner.make), ([client, signer]) =>
+    makeWith((metadata, parameters) =>
+      CibaRequest.sign(beginning, signer, client, metadata, parameters, options)
+    )
+  )
 
 /**
  * @since 0.1.0
@@ -249,37 +269,24 @@ export const make: Effect.Effect<Ciba.Service, never, OAuthClient.OAuthClient> =
  */
 export const layer: Layer.Layer<Ciba, never, OAuthClient.OAuthClient> = Layer.effect(Ciba, make)
 
-/** CIBA Core section 7.1. */
-const parametersOf = (
-  operation: string,
-  wanted: Ciba.Request,
-  scope: ReadonlyArray<string>,
-  resource: ReadonlyArray<string>
-): Effect.Effect<Array<Parameter>, ProtocolViolation> =>
-  Effect.gen(function* () {
-    yield* RequestRules.scope(operation, wanted.scope)
-    yield* RequestRules.resource(operation, resource)
-    const hint = hintOf(wanted.hint)
-    yield* RequestRules.present(operation, hint[0], hint[1], "CIBA Core section 7.1: one hint is required")
-    const parameters: Array<Parameter> = [["scope", Scope.format(scope)], hint]
-    const acrValues = wanted.acrValues ?? []
-    if (acrValues.length > 0) parameters.push(["acr_values", acrValues.join(" ")])
-    if (wanted.bindingMessage !== undefined) parameters.push(["binding_message", wanted.bindingMessage])
-    if (wanted.userCode !== undefined) parameters.push(["user_code", wanted.userCode])
-    if (wanted.requestedExpiry !== undefined) {
-      const seconds = Math.max(1, Math.floor(Duration.toSeconds(wanted.requestedExpiry)))
-      parameters.push(["requested_expiry", String(seconds)])
-    }
-    for (const one of resource) parameters.push(["resource", one])
-    return parameters
-  })
+/**
+ * CIBA whose authentication requests are signed (CIBA Core section 7.1.1): all
+ * that is asked for goes into a JWT with `iss`, `aud`, `iat`, `nbf`, `exp` and
+ * `jti`, and only that and what authenticates the client into the form. For a
+ * client that is registered with
+ * `backchannel_authentication_request_signing_alg`; a server that lists no
+ * algorithms for it takes none, and is a `DiscoveryError` with reason
+ * `unsupported`. Beside `OAuth.layer`, give it last.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSigned = (
+  options?: Ciba.SignOptions
+): Layer.Layer<Ciba, never, OAuthClient.OAuthClient | KeyringService> =>
+  Layer.effect(Ciba, makeSigned(options))
 
-const hintOf = (hint: Ciba.Hint): Parameter => {
-  if ("loginHint" in hint) return ["login_hint", hint.loginHint]
-  return "loginHintToken" in hint
-    ? ["login_hint_token", hint.loginHintToken]
-    : ["id_token_hint", hint.idTokenHint]
-}
+const beginning = "Ciba.begin"
 
 const noPing = (operation: string, issuer: string): DiscoveryError =>
   new DiscoveryError({
