@@ -91,14 +91,13 @@ export declare namespace Discovery {
 }
 
 /**
- * Makes the service from the `HttpClient` of the program.
+ * Makes the service over a wire: for who answers in the place of the network.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient | Scope.Scope> = Effect.gen(
-  function* () {
-    const wire = yield* Wire.make
+export const fromWire = (wire: Wire.Wire): Effect.Effect<Discovery.Service, never, Scope.Scope> =>
+  Effect.gen(function* () {
     const servers = yield* FlightCache.make<AuthorizationServerMetadata, Discovery.Error>({
       maximum: 256,
       keepUntil: (_, now) => now + Duration.toMillis("1 hour")
@@ -174,8 +173,16 @@ export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient
           resource("Discovery.fromResource", url, response.headers["www-authenticate"])
         )
     }
-  }
-)
+  })
+
+/**
+ * Makes the service from the `HttpClient` of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Discovery.Service, never, HttpClient.HttpClient | Scope.Scope> =
+  Effect.flatMap(Wire.make, fromWire)
 
 /**
  * @since 0.1.0

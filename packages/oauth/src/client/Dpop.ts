@@ -6,13 +6,16 @@
 import type * as Headers from "@effect/platform/Headers"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import * as Ref from "effect/Ref"
 import type { WireResponse } from "../http/Wire.js"
 import * as DpopProof from "../keys/DpopProof.js"
 import * as Keyring from "../keys/Keyring.js"
 import { ProtocolViolation } from "../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
+import type { Nonces } from "./internal/nonceMemory.js"
+import * as NonceMemory from "./internal/nonceMemory.js"
+
+export type { Nonces } from "./internal/nonceMemory.js"
 
 /**
  * A key that tokens are bound to, and what servers have asked for in its
@@ -68,14 +71,9 @@ export interface Options {
   readonly keyring?: Keyring.Keyring | undefined
   /** Accept an unbound token from a server that does not do DPoP, which gives the protection up. false. */
   readonly allowBearer?: boolean | undefined
+  /** Where nonces are kept from one process to the next: what `StoredNonces.make` makes. In memory alone unless given. */
+  readonly nonces?: Nonces | undefined
 }
-
-/** Origins whose nonce is remembered; the one asked for longest ago goes. */
-const maxOrigins = 100
-
-/** A nonce is a short text of visible characters (section 8.1). */
-const isNonce = (text: string | undefined): text is string =>
-  text !== undefined && /^[\x21\x23-\x5B\x5D-\x7E]{1,1024}$/.test(text)
 
 /**
  * Makes the binding to a key.
@@ -87,19 +85,14 @@ export const make = (options: Options = {}): Effect.Effect<Dpop, KeyringError> =
   Effect.gen(function* () {
     const keyring = options.keyring ?? (yield* Keyring.generate({ alg: "ES256" }))
     const prover = yield* DpopProof.make(keyring)
-    const nonces = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
+    const nonces = yield* NonceMemory.make(options.nonces)
     const originOf = (url: string) => new URL(url).origin
 
-    const nonceFor = (url: string) => Effect.map(Ref.get(nonces), (known) => known.get(originOf(url)))
+    const nonceFor = (url: string) => nonces.get(originOf(url))
 
     const learn: Dpop["learn"] = (url, headers) => {
       const nonce = headers["dpop-nonce"]
-      if (!isNonce(nonce)) return Effect.void
-      return Ref.update(nonces, (known) => {
-        const origin = originOf(url)
-        const others = [...known].filter(([other]) => other !== origin).slice(-(maxOrigins - 1))
-        return new Map([...others, [origin, nonce]])
-      })
+      return NonceMemory.isNonce(nonce) ? nonces.learn(originOf(url), nonce) : Effect.void
     }
     return {
       thumbprint: prover.thumbprint,
@@ -116,7 +109,9 @@ export const make = (options: Options = {}): Effect.Effect<Dpop, KeyringError> =
           yield* learn(request.url, response.headers)
           const told = response.headers["dpop-nonce"]
           // Compared with what this proof had: others may have learned the same nonce in the meantime.
-          return isNonce(told) && told !== sent && wantsNonce(response) ? yield* attempt(told) : answer
+          return NonceMemory.isNonce(told) && told !== sent && wantsNonce(response)
+            ? yield* attempt(told)
+            : answer
         }),
       requireBound: (operation, tokenType) =>
         tokenType === "Bearer" && options.allowBearer !== true ? notBound(operation) : Effect.void

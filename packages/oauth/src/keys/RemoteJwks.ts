@@ -16,6 +16,7 @@ import { JwksCache } from "./internal/jwksCache.js"
 import type { Policy } from "./internal/jwksPolicy.js"
 import { inMillis } from "./internal/jwksPolicy.js"
 import type { Keyring } from "./internal/keyring.js"
+import { JwksStore } from "./JwksStore.js"
 
 export { defaultPolicy, type Policy } from "./internal/jwksPolicy.js"
 
@@ -77,6 +78,11 @@ export interface Options extends Partial<Policy> {
  * fetch, since the issuer may just have rotated, within the budget of
  * `unknownKidFetches`. A key that is gone from a fetched set is gone.
  *
+ * Where the program has a `JwksStore`, the first fetch takes what was kept there
+ * for the issuer and the address, as old as it is by the same policy: keys that
+ * another process fetched four minutes ago are fetched anew behind those who use
+ * them. `refresh` always fetches.
+ *
  * Private keys, secrets, weak keys and what is no key at all in a set are left
  * out. Fails with `not_found` or `ambiguous` only on the word of a set that
  * could be fetched; otherwise with `unavailable`, or with `forbidden`,
@@ -91,8 +97,9 @@ export const make = ({
   wire,
   ...policy
 }: Options): Effect.Effect<RemoteJwks, never, Scope.Scope> =>
-  Effect.map(Effect.scope, (scope) => {
-    const cache = new JwksCache(issuer, { scope, wire, policy: inMillis(policy), jwksUri: () => jwksUri })
+  Effect.map(Effect.zip(Effect.scope, JwksStore), ([scope, store]) => {
+    const shared = { scope, store, wire, policy: inMillis(policy), jwksUri: () => jwksUri }
+    const cache = new JwksCache(issuer, shared)
     return {
       verificationKey: (asked, header) => cache.verificationKey(asked, header),
       signingKey: () => cache.signingKey(),

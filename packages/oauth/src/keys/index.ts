@@ -2,6 +2,7 @@
 export * as DpopProof from "./DpopProof.js"
 export * as IdTokenHash from "./IdTokenHash.js"
 export * as Jwk from "./Jwk.js"
+export * as JwksStore from "./JwksStore.js"
 export * as Jwt from "./Jwt.js"
 export * as JwtAlgorithm from "./JwtAlgorithm.js"
 export * as JwtDecrypter from "./JwtDecrypter.js"

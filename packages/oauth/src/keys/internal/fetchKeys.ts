@@ -61,6 +61,12 @@ export const refused = (issuer: string, reason: KeyringError["reason"], problem:
 const originOf = (url: string): string | undefined =>
   Option.getOrUndefined(Option.map(Endpoint.parts(url), (parts) => parts.origin))
 
+const isElsewhere = (issuer: string, uri: string): boolean => originOf(uri) !== originOf(issuer)
+
+/** Whether keys may be had from there at all, as the fetch itself judges it. */
+export const mayFetch = (wire: Wire.Wire, issuer: string, uri: string, sameOrigin: boolean): boolean =>
+  Option.isNone(Endpoint.problem(uri, wire.limits)) && !(sameOrigin && isElsewhere(issuer, uri))
+
 /** Fetches a key set; any status but 200, and any body but JSON, is a failure. */
 export const fetchKeys = (
   wire: Wire.Wire,
@@ -68,7 +74,7 @@ export const fetchKeys = (
   uri: string,
   sameOrigin: boolean
 ): Effect.Effect<Fetched, TransportError | KeyringError> =>
-  sameOrigin && originOf(uri) !== originOf(issuer)
+  sameOrigin && isElsewhere(issuer, uri)
     ? Effect.fail(
         refused(issuer, "forbidden", `the keys of ${issuer} are on another origin, which the policy forbids`)
       )

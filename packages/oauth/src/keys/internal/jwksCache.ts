@@ -6,42 +6,17 @@ import * as FiberId from "effect/FiberId"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
 import * as Telemetry from "../../http/Telemetry.js"
-import type { Wire } from "../../http/Wire.js"
-import type {
-  DiscoveryError,
-  KeyringError,
-  ProtocolViolation,
-  TransportError
-} from "../../protocol/OAuthError.js"
+import type { KeyringError } from "../../protocol/OAuthError.js"
 import type { JsonWebKeySet } from "../Jwk.js"
 import type { JwtHeader } from "../Jwt.js"
 import type { SigningKey } from "../SigningKey.js"
 import type { VerificationKey } from "../VerificationKey.js"
 import { FetchBudget } from "./fetchBudget.js"
-import { fetchKeys, refused, unavailable } from "./fetchKeys.js"
-import { keysOf } from "./jwksDocument.js"
-import type { Millis } from "./jwksPolicy.js"
-import type { KeyIndex } from "./keyIndex.js"
+import { refused } from "./fetchKeys.js"
+import type { KeySet, Shared } from "./jwksSource.js"
+import { JwksSource } from "./jwksSource.js"
 import * as Index from "./keyIndex.js"
-
-/** What the caches of many issuers share. */
-export interface Shared {
-  readonly wire: Wire
-  readonly scope: Scope.Scope
-  readonly policy: Millis
-  /** Where the metadata of an issuer says that its keys are. */
-  readonly jwksUri: (
-    issuer: string
-  ) => Effect.Effect<string, DiscoveryError | TransportError | ProtocolViolation>
-}
-
-/** Keys as they were fetched; instants in milliseconds. */
-interface KeySet extends KeyIndex {
-  readonly since: number
-  readonly fresh: number
-}
 
 /** From here on keys are fetched anew behind the scenes. */
 const aging = ({ fresh, since }: KeySet): number => since + (fresh - since) * 0.8
@@ -55,11 +30,6 @@ interface Failure {
   readonly error: KeyringError
   readonly times: number
   /** No fetch begins before. */
-  readonly until: number
-}
-
-interface Address {
-  readonly uri: string
   readonly until: number
 }
 
@@ -81,7 +51,7 @@ export class JwksCache {
   #current: KeySet | undefined
   #flight: Flight | undefined
   #failure: Failure | undefined
-  #address: Address | undefined
+  readonly #source: JwksSource
   readonly #budget = new FetchBudget()
 
   constructor(
@@ -89,6 +59,7 @@ export class JwksCache {
     shared: Shared
   ) {
     this.#shared = shared
+    this.#source = new JwksSource(issuer, shared)
   }
 
   get health(): Effect.Effect<Health> {
@@ -105,7 +76,13 @@ export class JwksCache {
   }
 
   get refresh(): Effect.Effect<void, KeyringError> {
-    return Effect.asVoid(this.#arrival())
+    return Effect.suspend(() => {
+      this.#source.forgetStore()
+      // What was kept may be arriving.
+      return Effect.flatMap(this.#arrival(), ({ kept }) =>
+        kept ? Effect.asVoid(this.#arrival()) : Effect.void
+      )
+    })
   }
 
   get jwks(): Effect.Effect<JsonWebKeySet> {
@@ -136,7 +113,10 @@ export class JwksCache {
     }
     if (set !== undefined && now < this.#usable(set)) return this.#old(set, header, now)
     if (this.#failure !== undefined && this.#isBackingOff(now)) return Effect.fail(this.#failure.error)
-    return Effect.flatMap(this.#arrival(), (fresh) => this.#lookUp(fresh, header, () => this.#absent()))
+    return Effect.flatMap(this.#arrival(), (set) =>
+      // What was kept may be old, and says nothing of names that are new.
+      set.kept ? this.verificationKey(this.issuer, header) : this.#lookUp(set, header, () => this.#absent())
+    )
   }
 
   #lookUp(set: KeySet, header: JwtHeader, otherwise: () => Lookup): Lookup {
@@ -210,7 +190,7 @@ export class JwksCache {
         const own: Flight = { began, landed: Deferred.unsafeMake(FiberId.none) }
         this.#flight = own
         this.#budget.spend(began, this.#shared.policy.unknownKidFetches)
-        return this.#fetch(began).pipe(
+        return this.#source.get(began, this.#current?.keys ?? []).pipe(
           Effect.interruptible,
           Effect.onExit((exit) => this.#land(own, exit)),
           Effect.forkIn(this.#shared.scope),
@@ -227,7 +207,8 @@ export class JwksCache {
         if (Exit.isSuccess(exit)) {
           this.#current = exit.value
           this.#failure = undefined
-          return Effect.zipRight(told("fresh"), Deferred.succeed(own.landed, exit.value))
+          const landed = Deferred.succeed(own.landed, exit.value)
+          return exit.value.kept ? landed : Effect.zipRight(told("fresh"), landed)
         }
         const { backOff, maxBackOff } = this.#shared.policy
         const error = Option.getOrElse(errorOf(exit), () => closed(this.issuer))
@@ -238,56 +219,6 @@ export class JwksCache {
         this.#failure = { error, times, until: now + delay }
         return Effect.zipRight(told(this.#healthAt(now)._tag), Deferred.fail(own.landed, error))
       })
-    )
-  }
-
-  #fetch(began: number): Effect.Effect<KeySet, KeyringError> {
-    const { policy, wire } = this.#shared
-    return Effect.flatMap(this.#locate(began), (uri) =>
-      fetchKeys(wire, this.issuer, uri, policy.sameOrigin).pipe(
-        Effect.mapError((error) => {
-          if (error._tag === "KeyringError") return error
-          // It may have moved: ask where it is before the next try.
-          if (!error.retriable && error.status !== undefined) this.#address = { uri, until: began }
-          return unavailable(this.issuer, error)
-        }),
-        Effect.flatMap(({ document, maxAge }) =>
-          Effect.clockWith((clock) => {
-            const keys = keysOf(this.issuer, document, this.#current?.keys ?? [])
-            if (keys === undefined) {
-              const problem = `what ${this.issuer} publishes is not a JSON Web Key set`
-              return Effect.fail(refused(this.issuer, "malformed", problem))
-            }
-            const since = clock.unsafeCurrentTimeMillis()
-            const life = Math.min(
-              Math.max(maxAge ?? policy.timeToLive, policy.minTimeToLive),
-              policy.timeToLive
-            )
-            return Effect.succeed({ keys, byName: Index.byName(keys), since, fresh: since + life })
-          })
-        )
-      )
-    )
-  }
-
-  #locate(began: number): Effect.Effect<string, KeyringError> {
-    const known = this.#address
-    if (known !== undefined && began < known.until) return Effect.succeed(known.uri)
-    const { jwksUri, policy } = this.#shared
-    return Effect.clockWith((clock) =>
-      jwksUri(this.issuer).pipe(
-        Effect.tap((uri) =>
-          Effect.sync(() => {
-            this.#address = { uri, until: clock.unsafeCurrentTimeMillis() + policy.jwksUriTimeToLive }
-          })
-        ),
-        // Metadata that cannot be read for now does not make the address wrong.
-        Effect.catchAll((error) =>
-          error._tag === "TransportError" && known !== undefined && began < known.until + policy.staleFor
-            ? Effect.succeed(known.uri)
-            : Effect.fail(unavailable(this.issuer, error))
-        )
-      )
     )
   }
 }

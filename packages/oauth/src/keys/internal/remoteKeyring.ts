@@ -6,10 +6,11 @@ import * as WellKnown from "../../http/WellKnown.js"
 import * as Wire from "../../http/Wire.js"
 import { DiscoveryError } from "../../protocol/OAuthError.js"
 import { listed } from "./claimRules.js"
-import type { Shared } from "./jwksCache.js"
+import { JwksStore } from "../JwksStore.js"
 import { JwksCache } from "./jwksCache.js"
 import type { Policy } from "./jwksPolicy.js"
 import { inMillis } from "./jwksPolicy.js"
+import type { Shared } from "./jwksSource.js"
 import * as Index from "./keyIndex.js"
 import type { Keyring } from "./keyring.js"
 
@@ -63,6 +64,7 @@ export const remoteKeyring = (
       wire,
       scope,
       policy: inMillis(options),
+      store: yield* JwksStore,
       jwksUri: (issuer) => jwksUri(wire, issuer, options)
     }
 
