@@ -22,8 +22,8 @@ import * as TokenVerifier from "effect-oauth/TokenVerifier"
 import { AccessToken } from "./AccessToken.js"
 import { DelegatedAccess } from "./DelegatedAccess.js"
 import * as Built from "./internal/built.js"
+import * as Naming from "./internal/naming.js"
 import type { Tenant } from "./Tenant.js"
-import * as Tenant_ from "./Tenant.js"
 
 /**
  * There is no such tenant. It says no more, so that nobody learns a name.
@@ -58,8 +58,12 @@ export class CurrentTenant extends Context.Reference<CurrentTenant>()("effect-oa
 export interface Tenants<in out Services, out E = never> {
   /** The tenant of a label, which is one of those known. */
   readonly find: (label: string) => Effect.Effect<Tenant, UnknownTenant>
-  /** The tenant of an issuer, compared byte for byte. */
-  readonly ofIssuer: (issuer: string) => Effect.Effect<Tenant, UnknownTenant>
+  /**
+   * The label that the claims of a token tell, of its issuer or by `claim`; whether
+   * it is known, `find` says. Of claims that are not verified, believe nothing but
+   * that there is none.
+   */
+  readonly labelOf: (claims: Jwt.JwtClaims) => Option.Option<string>
   /** Runs with the services of that tenant; they are not closed before it ends. */
   readonly provide: (
     label: string
@@ -75,8 +79,19 @@ export interface Tenants<in out Services, out E = never> {
  * @category models
  */
 export interface Options<Services, E, R> {
-  /** The issuers: `https://{tenant}.auth.example`. */
+  /** The issuers: `https://{tenant}.auth.example`. With `claim`, it may be one for all. */
   readonly issuer: string
+  /**
+   * The claim that tells the tenant, where one issuer serves several: `tid` of
+   * Microsoft Entra, the zone of another. Of a template, its issuer must fit. The
+   * label is that of the issuer unless given.
+   */
+  readonly claim?: string | undefined
+  /**
+   * What a label is, where it is not one of the DNS (`Tenant.isLabel`):
+   * `Schema.is(Schema.UUID)`. In the template of an issuer it must be both.
+   */
+  readonly isLabel?: ((text: string) => boolean) | undefined
   /** The labels of the tenants that there are, or how one is looked up. It is asked before anything is made or sent. */
   readonly known: ReadonlyArray<string> | ((label: string) => Effect.Effect<boolean>)
   /** The services of a tenant: its client and credentials, its keys, its caches. */
@@ -90,8 +105,8 @@ export interface Options<Services, E, R> {
 /**
  * Makes the tenants of a program, for as long as the scope lives.
  *
- * A label is a label of the DNS (`Tenant.isLabel`) and known, or nothing is made
- * and nothing is sent. The layer of a tenant is built once for all who ask, with
+ * A label is a label of the DNS (`Tenant.isLabel`, or `isLabel`) and known, or
+ * nothing is made and nothing is sent. The layer of a tenant is built once for all who ask, with
  * what was there when this was made and nothing of the request that was first;
  * a failure is not kept.
  *
@@ -102,9 +117,7 @@ export const make = <Services, E = never, R = never>(
   options: Options<Services, E, R>
 ): Effect.Effect<Tenants<Services, E>, DiscoveryError, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const template = yield* Tenant_.issuerTemplate(options.issuer, {
-      allowInsecure: options.allowInsecure === true
-    })
+    const naming = yield* Naming.make(options)
     const { known } = options
     const isKnown = typeof known === "function" ? known : inList(new Set(known))
     const built = yield* Built.make<Tenant, Services, E, R>({
@@ -114,14 +127,14 @@ export const make = <Services, E = never, R = never>(
     })
 
     const find: Tenants<Services, E>["find"] = (label) =>
-      Option.match(template.issuerOf(label), {
+      Option.match(naming.issuerOf(label), {
         onNone: () => unknown,
         onSome: (issuer) =>
           Effect.flatMap(isKnown(label), (is) => (is ? Effect.succeed({ label, issuer }) : unknown))
       })
     return {
       find,
-      ofIssuer: (issuer) => Option.match(template.labelOf(issuer), { onNone: () => unknown, onSome: find }),
+      labelOf: naming.labelOf,
       provide: (label) => (effect) => Effect.flatMap(find(label), (tenant) => built.use(tenant, effect)),
       size: built.size
     }
@@ -134,9 +147,20 @@ const inList =
   (label: string): Effect.Effect<boolean> =>
     Effect.succeed(labels.has(label))
 
+/** The tenant of claims, if it is known and the one that the request is for. */
+const tenantOf = <Services, E>(
+  tenants: Tenants<Services, E>,
+  claims: Jwt.JwtClaims,
+  current: Option.Option<string>
+): Effect.Effect<Tenant, UnknownTenant> =>
+  Option.match(tenants.labelOf(claims), {
+    onNone: () => unknown,
+    onSome: (label) => (Option.getOrElse(current, () => label) === label ? tenants.find(label) : unknown)
+  })
+
 /**
- * One verifier for all tenants: a JWT goes to the verifier of the tenant whose
- * issuer it names, and must be of that issuer once it is verified; an opaque
+ * One verifier for all tenants: a JWT goes to the verifier of the tenant that it
+ * names, and must be of that issuer and tenant once it is verified; an opaque
  * token goes to that of the tenant that the request is for. A token of another
  * tenant than the request is for (`CurrentTenant`) is refused, as is one of no
  * tenant, before anything is sent.
@@ -147,38 +171,54 @@ const inList =
 export const tokenVerifier = <Services, E>(
   tenants: Tenants<Services | TokenVerifier.TokenVerifier, E>
 ): TokenVerifier.TokenVerifier.Service => {
-  const tenantOf = (
-    token: Redacted.Redacted<string>,
-    current: Option.Option<string>
-  ): Effect.Effect<Tenant, UnknownTenant> => {
-    const decoded = Jwt.decodeUnverified(token)
-    if (Option.isNone(decoded)) return Option.match(current, { onNone: () => unknown, onSome: tenants.find })
-    const { iss } = decoded.value.claims
-    return typeof iss !== "string"
-      ? unknown
-      : Effect.filterOrElse(
-          tenants.ofIssuer(iss),
-          ({ label }) => Option.getOrElse(current, () => label) === label,
-          () => unknown
-        )
-  }
+  const choose = (token: Redacted.Redacted<string>, current: Option.Option<string>) =>
+    Option.match(Jwt.decodeUnverified(token), {
+      onNone: () => Option.match(current, { onNone: () => unknown, onSome: tenants.find }),
+      onSome: ({ claims }) => tenantOf(tenants, claims, current)
+    })
   return {
     verify: (token) =>
       Effect.gen(function* () {
-        const tenant = yield* Effect.mapError(tenantOf(token, yield* CurrentTenant), () =>
-          refused("the token is not of a tenant that the request is for")
-        )
+        const tenant = yield* Effect.mapError(choose(token, yield* CurrentTenant), () => ofAnother)
         const verified = yield* yield* tenants
           .provide(tenant.label)(
             Effect.flatMap(TokenVerifier.TokenVerifier, (own) => Effect.exit(own.verify(token)))
           )
           .pipe(Effect.mapError(() => notMade(tenant)))
-        return verified.claims["iss"] === tenant.issuer
+        return verified.claims["iss"] === tenant.issuer &&
+          Option.contains(tenants.labelOf(verified.claims), tenant.label)
           ? verified
           : yield* refused("the token is not of the issuer of its tenant")
       })
   }
 }
+
+/**
+ * The verifier of an issuer that serves several tenants, for all of them: with
+ * its keys, or its introspection, a token is verified once, and then its claims
+ * must tell a tenant that is known, and the one that the request is for
+ * (`CurrentTenant`). A JWT that says itself that it is of none is refused before
+ * anything is sent.
+ *
+ * @since 0.1.0
+ * @category combining
+ */
+export const verifiedBy = <Services, E>(
+  tenants: Tenants<Services, E>,
+  verifier: TokenVerifier.TokenVerifier.Service
+): TokenVerifier.TokenVerifier.Service => ({
+  verify: (token) =>
+    Effect.gen(function* () {
+      const current = yield* CurrentTenant
+      const ofTenant = (claims: Jwt.JwtClaims) =>
+        Effect.mapError(tenantOf(tenants, claims, current), () => ofAnother)
+      const decoded = Jwt.decodeUnverified(token)
+      if (Option.isSome(decoded)) yield* ofTenant(decoded.value.claims)
+      const verified = yield* verifier.verify(token)
+      yield* ofTenant(verified.claims)
+      return verified
+    })
+})
 
 /**
  * Delegated access for all tenants: a caller's token is exchanged by the client
@@ -192,9 +232,8 @@ export const delegatedAccess = <Services, E>(
 ): DelegatedAccess.Service => ({
   tokens: (request) =>
     Effect.gen(function* () {
-      const { issuer } = yield* AccessToken
-      const tenant = yield* tenants.ofIssuer(issuer)
-      return yield* tenants.provide(tenant.label)(
+      const { claims, issuer } = yield* AccessToken
+      return yield* tenants.provide(yield* tenants.labelOf({ ...claims, iss: issuer }))(
         Effect.flatMap(DelegatedAccess, (own) => own.tokens(request))
       )
     }).pipe(Effect.catchAll(() => Effect.succeed(none(request))))
@@ -262,6 +301,8 @@ const refused = (why: string): JwtError =>
     reason: "issuer",
     message: `Tenants.tokenVerifier: ${why}.`
   })
+
+const ofAnother = refused("the token is not of a tenant that the request is for")
 
 const notMade = ({ issuer }: Tenant): KeyringError =>
   new KeyringError({
