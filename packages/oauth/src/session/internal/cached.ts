@@ -70,6 +70,8 @@ export const make = (
             Effect.onExit((exit) =>
               Deferred.succeed(outcome, exit._tag === "Success" ? exit.value : Option.none())
             ),
+            // What goes wrong is told once, in words of its own.
+            Effect.withUnhandledErrorLogLevel(Option.none()),
             Effect.forkDaemon
           )
           return yield* restore(Deferred.await(outcome))
