@@ -23,12 +23,14 @@ const issuer = H.issuer
 const api = "https://api.test/notes"
 const network = TestIssuer.layer({ resources: [api], resourceScopes: ["notes:read"] })
 
-type Asked<A> = (discovery: Discovery.Discovery.Service) => Effect.Effect<A, Discovery.Discovery.Error>
+type Asked<A, R = never> = (
+  discovery: Discovery.Discovery.Service
+) => Effect.Effect<A, Discovery.Discovery.Error, R>
 
 /** A process that asks. */
-const asking = <A>(
+const asking = <A, R = never>(
   store: Pick<K.Watched, "secrets">,
-  asked: Asked<A>,
+  asked: Asked<A, R>,
   options: StoredMetadata.Options = {},
   limits?: Parameters<typeof K.process>[2]
 ) => K.process(store, Effect.flatMap(StoredMetadata.make(options), asked), limits)

@@ -47,7 +47,12 @@ export const watched: Effect.Effect<Watched> = Effect.map(SecretStore.makeMemory
       Effect.forEach(
         [...entries],
         ([name, text]) =>
-          memory.put(name, typeof planted === "string" ? planted : JSON.stringify(planted(JSON.parse(text)))),
+          Effect.orDie(
+            memory.put(
+              name,
+              typeof planted === "string" ? planted : JSON.stringify(planted(JSON.parse(text)))
+            )
+          ),
         { discard: true }
       )
   }
