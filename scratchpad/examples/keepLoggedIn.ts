@@ -2,8 +2,11 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as FileSecretStore from "effect-oauth-node/FileSecretStore"
+import * as Discovery from "effect-oauth/Discovery"
 import * as OAuth from "effect-oauth/OAuth"
 import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as StoredJwks from "effect-oauth/StoredJwks"
+import * as StoredMetadata from "effect-oauth/StoredMetadata"
 import * as TokenManager from "effect-oauth/TokenManager"
 import * as TokenSource from "effect-oauth/TokenSource"
 import * as TokenStore from "effect-oauth/TokenStore"
@@ -39,6 +42,19 @@ const tokens = Effect.gen(function* () {
   return yield* Effect.catchTag(session.get, "ReauthorizationRequired", () => begin)
 })
 
+/** What the server publishes, however often the program starts: metadata read once in an hour, keys in five minutes. */
+const ClientLive = (options: OAuthClient.OAuthClient.Options, directory: string) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const discovery = yield* Discovery.Discovery
+      const metadata = yield* discovery.server(options.issuer)
+      return OAuthClient.layer({ ...options, metadata })
+    })
+  ).pipe(
+    Layer.provide(Layer.merge(StoredMetadata.layer(), StoredJwks.layer)),
+    Layer.provide(FileSecretStore.layer({ directory }))
+  )
+
 const firstRun = Effect.gen(function* () {
   const { accessToken } = yield* tokens
   yield* Console.log(`access     ${mask(accessToken)}`)
@@ -63,7 +79,9 @@ const main = Effect.gen(function* () {
     Effect.sync(() => mkdtempSync(join(tmpdir(), "keep-logged-in-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
   )
-  const FlowsLive = OAuth.layerKeyless.pipe(Layer.provide(OAuthClient.layer({ issuer, ...cli })))
+  const FlowsLive = OAuth.layerKeyless.pipe(
+    Layer.provide(ClientLive({ issuer, ...cli }, join(directory, "found")))
+  )
   const AppLive = Layer.provideMerge(SessionLive(issuer, join(directory, "sessions")), FlowsLive)
   // Each with a manager of its own, as two runs of a program are.
   yield* Effect.provide(firstRun, AppLive)
