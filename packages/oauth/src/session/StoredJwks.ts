@@ -77,16 +77,22 @@ const nameOf = (issuer: string, jwksUri: string): Effect.Effect<string> =>
 
 /**
  * Keeps published keys for the layers that this one is provided to:
- * `OAuthClient`, a remote `Keyring`, whatever accepts tokens.
+ * `OAuthClient`, a remote `Keyring`, whatever accepts tokens. The address of the
+ * keys is in the metadata of their issuer, which `StoredMetadata` keeps.
  *
  * @example
+ * import * as Discovery from "effect-oauth/Discovery"
  * import * as Keyring from "effect-oauth/Keyring"
  * import * as StoredJwks from "effect-oauth/StoredJwks"
+ * import * as StoredMetadata from "effect-oauth/StoredMetadata"
+ * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  *
- * const KeysLive = Keyring.layerRemote({ issuers: "https://issuer.example" }).pipe(
- *   Layer.provide(StoredJwks.layer)
- * )
+ * const KeysLive = Layer.unwrapEffect(
+ *   Effect.map(Discovery.Discovery, ({ server }) =>
+ *     Keyring.layerRemote({ issuers: "https://issuer.example", metadata: server })
+ *   )
+ * ).pipe(Layer.provide(Layer.merge(StoredMetadata.layer(), StoredJwks.layer)))
  *
  * @since 0.1.0
  * @category layers

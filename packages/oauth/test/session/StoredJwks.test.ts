@@ -7,11 +7,13 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import * as Discovery from "effect-oauth/Discovery"
 import { JwksStore } from "effect-oauth/JwksStore"
 import * as Keyring from "effect-oauth/Keyring"
 import type * as RemoteJwks from "effect-oauth/RemoteJwks"
 import * as SecretStore from "effect-oauth/SecretStore"
 import * as StoredJwks from "effect-oauth/StoredJwks"
+import * as StoredMetadata from "effect-oauth/StoredMetadata"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as H from "../client/support/setup.js"
 import { capturing } from "../http/support/telemetry.js"
@@ -417,22 +419,43 @@ describe("StoredJwks: a store that is away", () => {
 })
 
 describe("StoredJwks: as a layer", () => {
-  it.effect("serves whatever is built on it", () =>
+  /** A process that accepts tokens of the issuer: finds one of its keys. */
+  const accepting = (server: TestIssuer.TestIssuer.Service, store: K.Watched, of = server.issuer) =>
+    Effect.gen(function* () {
+      const [{ alg = "", kid = "" } = {}] = (yield* server.jwks).keys
+      const ring = yield* Keyring.KeyringService
+      yield* ring.verificationKey(of, { alg, kid })
+    }).pipe(
+      Effect.provide(
+        Layer.unwrapEffect(
+          Effect.map(Discovery.Discovery, (discovery) =>
+            Keyring.layerRemote({ issuers: of, metadata: () => discovery.server(server.issuer) })
+          )
+        ).pipe(
+          Layer.provide(Layer.merge(StoredMetadata.layer(), StoredJwks.layer)),
+          Layer.provide(Layer.succeed(SecretStore.SecretStore, store.secrets)),
+          Layer.provide(Layer.succeed(HttpClient.HttpClient, server.httpClient))
+        )
+      )
+    )
+
+  it.effect("serves whatever is built on it: with the metadata a process asks nothing of its issuer", () =>
     Effect.gen(function* () {
       const server = yield* TestIssuer.TestIssuer
       const store = yield* K.watched
-      const [{ alg = "", kid = "" } = {}] = (yield* server.jwks).keys
-      const KeysLive = Keyring.layerRemote({ issuers: server.issuer }).pipe(
-        Layer.provide(StoredJwks.layer),
-        Layer.provide(Layer.succeed(SecretStore.SecretStore, store.secrets)),
-        Layer.provide(Layer.succeed(HttpClient.HttpClient, server.httpClient))
-      )
-      const found = Effect.flatMap(Keyring.KeyringService, (ring) =>
-        ring.verificationKey(server.issuer, { alg, kid })
-      )
-      yield* Effect.provide(found, KeysLive)
-      yield* Effect.provide(found, KeysLive)
-      assert.strictEqual(yield* server.count("jwks"), 1)
+      yield* accepting(server, store)
+      yield* accepting(server, store)
+      assert.strictEqual((yield* server.requests).length, 2)
+    }).pipe(Effect.provide(TestIssuer.layer()))
+  )
+
+  it.effect("RFC 8414 section 3.3: metadata that are given must be the issuer's, too", () =>
+    Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      const store = yield* K.watched
+      const error = yield* Effect.flip(accepting(server, store, "https://other.test"))
+      assert.strictEqual(error.reason, "forbidden")
+      assert.strictEqual(yield* server.count("jwks"), 0)
     }).pipe(Effect.provide(TestIssuer.layer()))
   )
 })

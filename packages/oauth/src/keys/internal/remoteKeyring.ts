@@ -4,9 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as WellKnown from "../../http/WellKnown.js"
 import * as Wire from "../../http/Wire.js"
+import type { AuthorizationServerMetadata } from "../../protocol/AuthorizationServerMetadata.js"
+import * as Issuer from "../../protocol/Issuer.js"
 import { DiscoveryError } from "../../protocol/OAuthError.js"
-import { listed } from "./claimRules.js"
+import type { ProtocolViolation, TransportError } from "../../protocol/OAuthError.js"
 import { JwksStore } from "../JwksStore.js"
+import { listed } from "./claimRules.js"
 import { JwksCache } from "./jwksCache.js"
 import type { Policy } from "./jwksPolicy.js"
 import { inMillis } from "./jwksPolicy.js"
@@ -27,24 +30,34 @@ export interface RemoteOptions extends Partial<Policy> {
   readonly maxIssuers?: number | undefined
   /** Where metadata is looked for: in one of the well-known places only. */
   readonly wellKnown?: WellKnown.ServerMetadataOptions["wellKnown"]
+  /**
+   * How the metadata of an issuer are had otherwise than from there, such as the
+   * `server` of a `Discovery` that keeps them (`StoredMetadata`).
+   */
+  readonly metadata?:
+    | ((
+        issuer: string
+      ) => Effect.Effect<AuthorizationServerMetadata, DiscoveryError | TransportError | ProtocolViolation>)
+    | undefined
 }
 
 const operation = "Keyring.remote"
 
-const jwksUri = (wire: Wire.Wire, issuer: string, options: RemoteOptions) =>
-  Effect.flatMap(
-    WellKnown.serverMetadata(wire, operation, issuer, { wellKnown: options.wellKnown }),
-    ({ jwks_uri: uri }) =>
-      uri === undefined
-        ? Effect.fail(
-            new DiscoveryError({
-              operation,
-              reason: "missing_endpoint",
-              message: `${operation}: the metadata of ${issuer} has no jwks_uri.`
-            })
-          )
-        : Effect.succeed(uri)
-  )
+const jwksUri = (wire: Wire.Wire, issuer: string, { metadata, wellKnown }: RemoteOptions) =>
+  Effect.gen(function* () {
+    const { issuer: named, jwks_uri: uri } =
+      metadata === undefined
+        ? yield* WellKnown.serverMetadata(wire, operation, issuer, { wellKnown })
+        : yield* metadata(issuer)
+    yield* Issuer.check(operation, issuer, named)
+    return uri === undefined
+      ? yield* new DiscoveryError({
+          operation,
+          reason: "missing_endpoint",
+          message: `${operation}: the metadata of ${issuer} has no jwks_uri.`
+        })
+      : uri
+  })
 
 export const remoteKeyring = (
   options: RemoteOptions
