@@ -39,6 +39,7 @@ export declare namespace JwksStore {
   export interface Service {
     /** The keys that were fetched for an issuer from this very address. */
     readonly get: (issuer: string, jwksUri: string) => Effect.Effect<Option.Option<Kept>>
+    /** Fetched keys are used when this is done: a slow storage is better written behind it. */
     readonly set: (issuer: string, jwksUri: string, kept: Kept) => Effect.Effect<void>
   }
 
