@@ -61,7 +61,8 @@ export declare namespace CodeExchange {
    */
   export interface Service {
     /**
-     * Sends the code once, with the verifier, the redirect URI and the resources
+     * Sends the code once (one that could not be sent, since metadata or credentials
+     * could not be had, may be tried again), with the verifier, the redirect URI and the resources
      * of its transaction. Where `openid` was asked for, an ID token must come
      * back: its signature is checked against the server's keys, and `iss`, `aud`,
      * `azp`, `exp`, `iat`, `nonce`, `at_hash`, (with a maximum age) `auth_time`,
@@ -98,22 +99,32 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
               "the code is of another client or another server"
             )
           }
-          if (!(yield* once.claim(Redacted.value(transaction.state), transaction.expiresAt))) {
+          const state = Redacted.value(transaction.state)
+          // No server takes a code a day after; until then it is remembered as sent.
+          if (!(yield* once.claim(state, transaction.expiresAt + 864e5))) {
             return yield* refuse(operation, "replayed", "this code has been exchanged before; begin again")
           }
-          const tokens = yield* tokenEndpoint.request({
-            operation,
-            grantType: GrantType.authorizationCode,
-            parameters: [
-              ["code", code],
-              ["redirect_uri", transaction.redirectUri],
-              ["code_verifier", transaction.verifier],
-              ...transaction.resource.map((resource) => ["resource", resource] as const)
-            ],
-            defaultScope: transaction.scope,
-            extra: options?.parameters
-          })
-          if (Option.isNone(transaction.nonce)) return { tokens, idToken: Option.none() }
+          let sent = false
+          const tokens = yield* tokenEndpoint
+            .request({
+              operation,
+              grantType: GrantType.authorizationCode,
+              parameters: [
+                ["code", code],
+                ["redirect_uri", transaction.redirectUri],
+                ["code_verifier", transaction.verifier],
+                ...transaction.resource.map((resource) => ["resource", resource] as const)
+              ],
+              defaultScope: transaction.scope,
+              extra: options?.parameters,
+              sending: Effect.sync(() => {
+                sent = true
+              })
+            })
+            .pipe(Effect.onError(() => (sent ? Effect.void : once.release(state))))
+          // An ID token that nobody asked for is not verified, and must not be taken for the login later.
+          if (Option.isNone(transaction.nonce))
+            return { tokens: { ...tokens, idToken: Option.none() }, idToken: Option.none() }
           if (Option.isNone(tokens.idToken)) return yield* missingIdToken()
           const idToken = yield* client.verifyIdToken(tokens.idToken.value, {
             nonce: transaction.nonce.value,

@@ -138,7 +138,8 @@ export const make: Effect.Effect<DeviceAuthorization.Service, never, OAuthClient
           defaultScope: scope
         })
         if (!scope.includes("openid") || Option.isNone(tokens.idToken)) {
-          return { tokens, idToken: Option.none() }
+          // One that nobody asked for is not verified, and must not be taken for the login later.
+          return { tokens: { ...tokens, idToken: Option.none() }, idToken: Option.none() }
         }
         const idToken = yield* client.verifyIdToken(tokens.idToken.value, {
           accessToken: tokens.accessToken

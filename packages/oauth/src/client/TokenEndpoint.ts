@@ -73,6 +73,8 @@ export declare namespace TokenEndpoint {
     readonly defaultScope?: ReadonlyArray<string> | undefined
     /** Parameters of the caller's own, such as a provider's `audience`; none that the grant or the client sets. */
     readonly extra?: Readonly<Record<string, string>> | undefined
+    /** Comes right before sending: endpoint, credentials and proof are there. A failure without it has spent nothing. */
+    readonly sending?: Effect.Effect<void> | undefined
   }
 
   /**
@@ -117,6 +119,7 @@ export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuth
           endpoint: "token_endpoint",
           parameters,
           extra: grant.extra,
+          sending: grant.sending,
           dpop: true
         })
         const body = yield* FormRequest.object(operation, response, secrets)

@@ -6,7 +6,10 @@ import * as TestClock from "effect/TestClock"
 import type { AuthorizationCode } from "effect-oauth/AuthorizationTransaction"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as CodeExchange from "effect-oauth/CodeExchange"
+import { KeyringError } from "effect-oauth/OAuthError"
 import type { JwtError } from "effect-oauth/OAuthError"
+import * as Refresh from "effect-oauth/Refresh"
+import * as UserInfo from "effect-oauth/UserInfo"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as TestUser from "effect-oauth-testing/TestUser"
@@ -88,6 +91,26 @@ describe("CodeExchange.exchange", () => {
       assert.isTrue(Option.isNone(tokens.idToken))
       assert.strictEqual(yield* server.count("jwks"), 0)
     }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.effect(
+    "OpenID Connect Core 3.1.3.7, peers 2 (10): an ID token that nobody asked for is not kept, and the session goes on",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* TestIssuer.TestIssuer
+        const unverifiable = yield* server.mintIdToken({
+          clientId: "app",
+          key: new Uint8Array(32),
+          header: { alg: "HS256" }
+        })
+        yield* server.misbehave("token", Misbehaviour.changedMember("id_token", unverifiable))
+        const { idToken, tokens } = yield* exchange(yield* H.login({ scope: ["offline_access"] }))
+        assert.isTrue(Option.isNone(idToken))
+        assert.isTrue(Option.isNone(tokens.idToken))
+        const refreshed = yield* (yield* Refresh.Refresh).refresh(tokens)
+        assert.isTrue(Option.isNone(refreshed.tokens.idToken))
+        yield* H.fails((yield* UserInfo.UserInfo).get(refreshed.tokens), "ProtocolViolation", "missing")
+      }).pipe(Effect.provide(H.layer()))
   )
 
   it.effect("OpenID Connect Core 3.1.3.3: with openid an ID token must come", () =>
@@ -199,6 +222,49 @@ describe("CodeExchange.exchange", () => {
       yield* H.fails(exchange(code), "TransportError", "unreachable")
       yield* H.fails(exchange(code), "AuthorizationError", "replayed")
       assert.strictEqual(yield* server.count("token"), 1)
+    }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.effect("peers 4c 58: a code that could not be sent has not been used, and may be tried again", () => {
+    let away = true
+    const outage = new KeyringError({
+      operation: "vault",
+      reason: "unavailable",
+      retriable: true,
+      message: "the vault is away"
+    })
+    const secret = Effect.suspend(() => (away ? outage : Effect.succeed(Redacted.make("s3cret"))))
+    return Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      const code = yield* H.login()
+      yield* H.fails(exchange(code), "KeyringError", "unavailable")
+      const wrong = { parameters: { code: "other" } }
+      const { exchange: send } = yield* CodeExchange.CodeExchange
+      away = false
+      yield* H.fails(send(code, wrong), "ProtocolViolation", "duplicate")
+      assert.strictEqual(yield* server.count("token"), 0)
+      yield* exchange(code)
+      yield* H.fails(exchange(code), "AuthorizationError", "replayed")
+      assert.strictEqual(yield* server.count("token"), 1)
+    }).pipe(
+      Effect.provide(
+        H.layer(
+          { clientId: "service", authentication: ClientAuthentication.clientSecretFrom(secret) },
+          { clients: [{ ...H.service, redirectUris: [H.redirectUri] }] }
+        )
+      )
+    )
+  })
+
+  it.effect("peers 4c 58: nor is it sent again after its transaction has expired", () =>
+    Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      const code = yield* H.login()
+      yield* exchange(code)
+      yield* TestClock.adjust("2 hours")
+      yield* exchange(yield* H.login())
+      yield* H.fails(exchange(code), "AuthorizationError", "replayed")
+      assert.strictEqual(yield* server.count("token"), 2)
     }).pipe(Effect.provide(H.layer()))
   )
 

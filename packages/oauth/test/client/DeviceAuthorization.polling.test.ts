@@ -85,6 +85,17 @@ describe("DeviceAuthorization.complete", () => {
     }).pipe(Effect.provide(H.layer()))
   )
 
+  it.effect("OpenID Connect Core 3.1.3.7: an ID token that nobody asked for is not kept unverified", () =>
+    Effect.gen(function* () {
+      const device = yield* service
+      const transaction = yield* device.begin({ scope: ["notes"] })
+      yield* P.script([{ ...granted, body: { ...granted.body, id_token: "e30.e30.AA" } }])
+      const { idToken, tokens } = yield* H.asTimePasses(device.complete(transaction))
+      assert.isTrue(Option.isNone(idToken))
+      assert.isTrue(Option.isNone(tokens.idToken))
+    }).pipe(Effect.provide(H.layer()))
+  )
+
   it.scoped("RFC 8628 section 3.5: nothing is asked before the interval, and a fifth more, is over", () =>
     Effect.gen(function* () {
       const { after, move, times } = yield* follow([pending, pending, granted], { interval: 10 })

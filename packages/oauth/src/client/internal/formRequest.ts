@@ -25,6 +25,8 @@ export interface FormRequest {
   readonly identify?: boolean | undefined
   /** The media types that may come back; JSON unless given. */
   readonly accept?: string | undefined
+  /** Comes before sending, when nothing else can fail any more. */
+  readonly sending?: Effect.Effect<void> | undefined
 }
 
 /** What came back, and what was sent in confidence and may not come out again. */
@@ -82,6 +84,7 @@ const sendOnce = (
       headers,
       body: HttpBody.text(body.toString(), "application/x-www-form-urlencoded")
     })
+    if (form.sending !== undefined) yield* form.sending
     return { response: yield* client.wire.send(operation, request), secrets }
   })
 

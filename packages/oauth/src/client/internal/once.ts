@@ -8,6 +8,8 @@ const capacity = 10_000
 export const makeOnce: Effect.Effect<{
   /** Whether this is the first claim of the key. */
   readonly claim: (key: string, until: number) => Effect.Effect<boolean>
+  /** Takes a claim back, of what was not used after all. */
+  readonly release: (key: string) => Effect.Effect<void>
 }> = Effect.map(Ref.make<ReadonlyMap<string, number>>(new Map()), (used) => ({
   claim: (key, until) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -16,5 +18,6 @@ export const makeOnce: Effect.Effect<{
         const live = [...before].filter(([, expires]) => expires > now)
         return [true, new Map([...live.slice(-(capacity - 1)), [key, until]])] as const
       })
-    )
+    ),
+  release: (key) => Ref.update(used, (before) => new Map([...before].filter(([other]) => other !== key)))
 }))
