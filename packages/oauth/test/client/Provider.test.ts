@@ -19,6 +19,8 @@ interface Recorded {
   /** Where the shape is documented. */
   readonly source: string
   readonly body: Readonly<Record<string, unknown>>
+  /** What comes back beside `code` and `state`, as documented or seen. */
+  readonly callback?: Readonly<Record<string, string>>
   readonly scope?: ReadonlyArray<string>
   readonly seconds?: number
   readonly refreshes?: boolean
@@ -32,6 +34,8 @@ const recorded: ReadonlyArray<Recorded> = [
     preset: Presets.github,
     source: "docs.github.com, Authorizing OAuth apps, 2: JSON",
     body: { access_token: "t", scope: "repo,gist", token_type: "bearer" },
+    // langfuse/langfuse#13091, pytorch/test-infra#8589; docs.github.com, GitHub authentication discovery endpoints
+    callback: { iss: "https://github.com/login/oauth" },
     scope: ["gist", "repo"]
   },
   {
@@ -43,6 +47,13 @@ const recorded: ReadonlyArray<Recorded> = [
       token_type: "Bearer",
       scope: "https://www.googleapis.com/auth/drive.metadata.readonly",
       refresh_token: "1//xEoDL4iW3cxlI7yDbSRFYNG01kVKM2C-259HOF2aQbI"
+    },
+    // openiddict/openiddict-core#2428: iss, though the metadata does not announce it
+    callback: {
+      iss: "https://accounts.google.com",
+      scope: "https://www.googleapis.com/auth/drive.metadata.readonly",
+      authuser: "0",
+      prompt: "consent"
     },
     scope: ["https://www.googleapis.com/auth/drive.metadata.readonly"],
     seconds: 3920,
@@ -58,6 +69,7 @@ const recorded: ReadonlyArray<Recorded> = [
       scope: "https://graph.microsoft.com/mail.read",
       refresh_token: "AwABAAAA"
     },
+    callback: { session_state: "7B29111D-C220-4263-99AB-6F6E135D75EF" },
     scope: ["https://graph.microsoft.com/mail.read"],
     seconds: 3599,
     refreshes: true
@@ -150,6 +162,8 @@ const recorded: ReadonlyArray<Recorded> = [
       session_state: "7c4b",
       scope: "profile email"
     },
+    // ory/polis#2074
+    callback: { iss: "https://id.acme.test/realms/acme", session_state: "7c4b" },
     scope: ["email", "profile"],
     seconds: 300,
     refreshes: true
@@ -232,6 +246,7 @@ const recorded: ReadonlyArray<Recorded> = [
       scope: ["channel:moderate", "chat:edit", "chat:read"],
       token_type: "bearer"
     },
+    callback: { scope: "channel:moderate chat:edit chat:read" },
     scope: ["channel:moderate", "chat:edit", "chat:read"],
     seconds: 14124,
     refreshes: true
@@ -284,6 +299,7 @@ const recorded: ReadonlyArray<Recorded> = [
     preset: Presets.paypal,
     source: "golang/oauth2 internal/token.go: PayPal returns expires_in as text",
     body: { ...standard, expires_in: "28800", scope: "openid", nonce: "2022-11-24T21:15:23ZHh" },
+    callback: { scope: "openid" },
     scope: ["openid"],
     seconds: 28800
   },
@@ -306,15 +322,19 @@ const metadataOf = (preset: Provider.Preset) => ({
 const redirectUri = "https://app.test/callback"
 
 /** From the request to the tokens, at a provider that answers so. */
-const login = (preset: Provider.Preset, answer: () => Response) => {
+const login = (
+  preset: Provider.Preset,
+  answer: () => Response,
+  callback: Readonly<Record<string, string>> = {}
+) => {
   const seen: Array<A.Sent> = []
   return Effect.gen(function* () {
     const { begin, complete } = yield* Authorization.Authorization
     const { exchange } = yield* CodeExchange.CodeExchange
     const { transaction, url } = yield* begin({ scope: ["one", "two"] })
-    const state = Redacted.value(transaction.state)
+    const answered = { code: "SplxlOBeZQQYbYS6WxSbIA", state: Redacted.value(transaction.state), ...callback }
     const { tokens } = yield* exchange(
-      yield* complete(`?code=SplxlOBeZQQYbYS6WxSbIA&state=${state}`, transaction)
+      yield* complete(`${redirectUri}?${new URLSearchParams(answered).toString()}`, transaction)
     )
     const sent = seen.find(({ method }) => method === "POST")
     return sent === undefined
@@ -332,10 +352,10 @@ const login = (preset: Provider.Preset, answer: () => Response) => {
 }
 
 describe("Presets", () => {
-  for (const { body, preset, refreshes = false, scope, seconds, source } of recorded) {
+  for (const { body, callback, preset, refreshes = false, scope, seconds, source } of recorded) {
     it.effect(`${preset.name}: as in ${source}`, () =>
       Effect.gen(function* () {
-        const { read, sent, tokens, url } = yield* login(preset, () => Response.json(body))
+        const { read, sent, tokens, url } = yield* login(preset, () => Response.json(body), callback)
         assert.strictEqual(Redacted.value(tokens.accessToken), "t")
         assert.strictEqual(tokens.tokenType, "Bearer")
         assert.deepStrictEqual(tokens.scope, scope ?? ["one", "two"])
@@ -393,6 +413,15 @@ describe("Presets", () => {
           assert.strictEqual(`${error._tag} ${error.reason}`, "OAuthResponseError bad_verification_code")
         }
       })
+  )
+
+  it.effect("RFC 9207 section 2.4: GitHub is its issuer, and not the origin that it is at", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        login(Presets.github, () => Response.json(standard), { iss: "https://github.com" })
+      )
+      assert.strictEqual(`${error._tag} ${error.reason}`, "AuthorizationError issuer_mismatch")
+    })
   )
 
   it.effect("api.slack.com, oauth.v2.access: ok false with status 200 is an error, for either token", () =>

@@ -82,18 +82,19 @@ export const dropbox: Preset = {
 }
 
 /**
- * GitHub: no OpenID Connect; errors come with status 200; granted scopes are
- * separated by commas; some requests are refused without a `User-Agent` (set
- * your own: `quirks: { userAgent }`); tokens of OAuth apps do not expire.
+ * GitHub: no OpenID Connect; `iss` comes with the code (RFC 9207); errors come
+ * with status 200; granted scopes are separated by commas; some requests are
+ * refused without a `User-Agent` (set your own: `quirks: { userAgent }`); tokens
+ * of OAuth apps do not expire.
  *
  * @since 0.1.0
  * @category presets
  */
 export const github: Preset = {
   name: "GitHub",
-  issuer: "https://github.com",
+  issuer: "https://github.com/login/oauth",
   metadata: {
-    issuer: "https://github.com",
+    issuer: "https://github.com/login/oauth",
     authorization_endpoint: "https://github.com/login/oauth/authorize",
     token_endpoint: "https://github.com/login/oauth/access_token",
     device_authorization_endpoint: "https://github.com/login/device/code"
