@@ -37,3 +37,9 @@ export {
   type LogoutTokenClaims
 } from "./internal/idTokenProfile.js"
 export { defaultLeeway, type JwtProfile, make, type Options, withClaims } from "./internal/profile.js"
+export {
+  statusList,
+  type StatusListClaims,
+  type StatusListMember,
+  type StatusListOptions
+} from "./internal/statusListProfile.js"

@@ -101,7 +101,7 @@ export const judge = (
       expected: profile.expectedType
     })
   }
-  const issuer = claims["iss"]
+  const issuer = claims["iss"] === undefined ? profile.impliedIssuer : claims["iss"]
   if (profile.key === "issuer" && (!isText(issuer) || !profile.acceptsIssuer(issuer))) {
     return new Refusal({
       reason: issuer === undefined ? "missing_claim" : "issuer",

@@ -27,6 +27,8 @@ export interface JwtProfile<out A> {
   /** Whether an issuer is trusted; asked before any key is looked up. */
   readonly acceptsIssuer: (issuer: string) => boolean
   readonly expectedIssuer: string
+  /** Whose a token is that does not say; one without issuer is refused unless given. */
+  readonly impliedIssuer?: string | undefined
   /** Judges the claims before the signature; `now` is in seconds. */
   readonly check: (claims: JwtClaims, header: JwtHeader, now: number) => Problem | undefined
   /** What is left to do once the signature is known to be good. */
@@ -70,6 +72,8 @@ export declare namespace JwtProfile {
 export interface Options<A> extends JwtProfile.Common {
   readonly name: string
   readonly issuer?: string | ReadonlyArray<string> | ((issuer: string) => boolean) | undefined
+  /** Whose a token without `iss` is; such a token is refused unless given. */
+  readonly impliedIssuer?: string | undefined
   readonly key?: JwtProfile<A>["key"] | undefined
   /** The accepted values of `typ`, without `application/`; `undefined` accepts its absence. */
   readonly types: ReadonlyArray<string | undefined>
@@ -120,6 +124,7 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     acceptsIssuer: typeof issuer === "function" ? issuer : (name) => issuers.has(name),
     expectedIssuer:
       typeof issuer === "function" ? "an issuer that the profile accepts" : oneOf(listed(issuer)),
+    impliedIssuer: options.impliedIssuer,
     check: compile(rules),
     finish: options.finish
   }
