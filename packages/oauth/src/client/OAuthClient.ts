@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import * as AtOnce from "../http/AtOnce.js"
 import * as SingleFlight from "../http/SingleFlight.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
@@ -196,18 +197,16 @@ export const make = <R = never>(
       metadata,
       endpoint,
       authenticate: (operation, endpoint) =>
-        Effect.flatMap(metadata, (known) =>
-          Effect.provide(
-            authentication.authenticate({
-              operation,
-              clientId: options.clientId,
-              metadata: known,
-              endpoint,
-              wire
-            }),
-            context
-          )
-        ),
+        Effect.flatMap(metadata, (known) => {
+          const credentials = authentication.authenticate({
+            operation,
+            clientId: options.clientId,
+            metadata: known,
+            endpoint,
+            wire
+          })
+          return AtOnce.isValue(credentials) ? credentials : Effect.provide(credentials, context)
+        }),
       serverKeys,
       verifyIdToken: (idToken, expectation) =>
         Effect.flatMap(Effect.zip(metadata, serverTokens), ([known, tokens]) =>

@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import type * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
@@ -10,6 +12,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
+import * as Tracer from "effect/Tracer"
 import type { OAuthError } from "../protocol/OAuthError.js"
 
 /**
@@ -113,16 +116,42 @@ export const countRefresh = (source: string, outcome: string): Effect.Effect<voi
  * Puts a flow method into a span of kind client, without a stack trace, and
  * tells it how the flow ended. Nothing secret belongs into `attributes`.
  *
+ * It is what `Effect.withSpan` does, with a tenth of its steps: those would be a
+ * quarter of all that a token request takes of the fiber.
+ *
  * @since 0.1.0
  * @category tracing
  */
 export const flow =
   (name: string, attributes: Readonly<Record<string, string>> = {}) =>
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    effect.pipe(
-      Effect.onExit((exit) => Effect.annotateCurrentSpan(told(exit))),
-      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.makeSpan(name, { kind: "client", captureStackTrace: false, attributes }),
+        (span) =>
+          Effect.flatMap(
+            FiberRef.getAndUpdate(FiberRef.currentContext, Context.add(Tracer.ParentSpan, span)),
+            (outside) =>
+              ended(restore(effect), (exit, clock) => {
+                for (const [key, value] of Object.entries(told(exit))) span.attribute(key, value)
+                span.end(clock.unsafeCurrentTimeNanos(), exit)
+                return FiberRef.set(FiberRef.currentContext, outside)
+              })
+          )
+      )
     )
+
+/** `Effect.onExit` for what takes a step or two; the effect alone can be interrupted. */
+const ended = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  tell: (exit: Exit.Exit<A, E>, clock: Clock.Clock) => Effect.Effect<void>
+): Effect.Effect<A, E, R> => {
+  const end = (exit: Exit.Exit<A, E>) => Effect.clockWith((clock) => Effect.zipRight(tell(exit, clock), exit))
+  return Effect.matchCauseEffect(effect, {
+    onFailure: (cause) => end(Exit.failCause(cause)),
+    onSuccess: (value) => end(Exit.succeed(value))
+  })
+}
 
 const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
   if (Exit.isSuccess(exit)) return { "oauth.outcome": "success" }
@@ -140,18 +169,20 @@ const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
 export const measureTokenRequest =
   (grantType: string) =>
   <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.clockWith((clock) => {
-      const started = clock.unsafeCurrentTimeMillis()
-      return Effect.onExit(effect, (exit) =>
-        FiberRef.getWith(FiberRef.currentMetricLabels, (labels) =>
-          Effect.sync(() => {
+    Effect.uninterruptibleMask((restore) =>
+      Effect.clockWith((clock) => {
+        const started = clock.unsafeCurrentTimeMillis()
+        return ended(restore(effect), (exit) =>
+          Effect.withFiberRuntime((fiber) => {
+            const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
             tokenRequests.unsafeUpdate(1, [
               MetricLabel.make("grant_type", grantType),
               MetricLabel.make("outcome", told(exit)["oauth.outcome"] ?? "interrupted"),
               ...labels
             ])
             tokenRequestDuration.unsafeUpdate(clock.unsafeCurrentTimeMillis() - started, labels)
+            return Effect.void
           })
         )
-      )
-    })
+      })
+    )

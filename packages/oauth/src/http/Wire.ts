@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import { constTrue } from "effect/Function"
@@ -66,7 +67,11 @@ export interface Wire {
   readonly get: (
     operation: string,
     url: string,
-    options?: { readonly accept?: string | undefined }
+    options?: {
+      readonly accept?: string | undefined
+      /** Do not wait for the body, which may never end: it is let go of, and empty here. */
+      readonly headOnly?: boolean | undefined
+    }
   ) => Effect.Effect<WireResponse, TransportError>
   readonly limits: Limits
 }
@@ -111,16 +116,14 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
         Effect.flatMap((response) => {
           // The platform's responses make them anew for whoever asks.
           const { headers, status } = response
-          return Effect.map(readBody(operation, url, response, maxBodyBytes), (body): WireResponse => ({
-            status,
-            headers,
-            body,
-            url
-          }))
+          const answer = (body: Uint8Array): WireResponse => ({ status, headers, body, url })
+          return maxBodyBytes
+            ? Effect.map(readBody(operation, url, response, maxBodyBytes), answer)
+            : Effect.succeed(answer(new Uint8Array()))
         }),
         // A platform's client may die on what a server sends; to a flow that is a broken connection.
         Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
-        hardened
+        (exchange) => hardened(exchange, maxBodyBytes)
       ),
       limits.deadline,
       () =>
@@ -145,7 +148,11 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
     const accept = HttpClientRequest.setHeader("accept", options?.accept ?? "application/json")
     const read = (target: string, redirects: number): Effect.Effect<WireResponse, TransportError> =>
       Effect.flatMap(
-        exchange(operation, accept(HttpClientRequest.get(target)), limits.maxMetadataBytes),
+        exchange(
+          operation,
+          accept(HttpClientRequest.get(target)),
+          options?.headOnly ? 0 : limits.maxMetadataBytes
+        ),
         (response) => {
           if (isRedirect(response.status)) {
             const next = redirects > 0 ? sameOrigin(target, response.headers["location"]) : Option.none()
@@ -276,37 +283,56 @@ const secretHeaders = [
 
 /**
  * In the fiber of an exchange: no redirect, no trace header, no span; and nothing of its errors in a log, since
- * what fails inside the platform's clients prints headers and URLs. An exchange that does not end well is aborted.
+ * what fails inside the platform's clients prints headers and URLs. An exchange that does not end well is aborted,
+ * and so is one whose body was not to be read.
+ *
+ * The fiber is the exchange's own and ends with it, so that nothing set here is taken back.
  */
-const hardened = <A, E>(exchange: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
-  Effect.updateFiberRefs((id, refs) =>
-    FiberRefs.updateManyAs(refs, {
-      entries: [
-        [HttpClient.currentTracerPropagation, [[id, false]]],
-        [HttpClient.currentTracerDisabledWhen, [[id, constTrue]]],
-        [
-          Headers.currentRedactedNames,
-          [[id, [...FiberRefs.getOrDefault(refs, Headers.currentRedactedNames), ...secretHeaders]]]
-        ],
-        [FiberRef.unhandledErrorLogLevel, [[id, Option.none()]]]
-      ]
-    })
-  ).pipe(
-    Effect.zipRight(Scope.make()),
-    Effect.flatMap((scope) =>
-      Effect.onExit(exchange, (exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))).pipe(
-        Effect.mapInputContext((context: Context.Context<never>) =>
-          Context.add(context, Scope.Scope, scope).pipe(
-            Context.add(FetchHttpClient.RequestInit, {
-              ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-              // FetchHttpClient follows redirects unless told otherwise.
-              redirect: "manual"
-            })
-          )
-        )
-      )
+const hardened = <A, E>(
+  exchange: Effect.Effect<A, E, Scope.Scope>,
+  maxBodyBytes: number
+): Effect.Effect<A, E> =>
+  Effect.flatMap(Scope.make(), (scope) =>
+    Effect.zipRight(
+      Effect.updateFiberRefs((id, refs) =>
+        FiberRefs.updateManyAs(refs, { entries: settings(id, refs, scope) })
+      ),
+      Effect.tapErrorCause(
+        Effect.interruptible(
+          maxBodyBytes ? exchange : Effect.zipLeft(exchange, Scope.close(scope, Exit.void))
+        ),
+        (cause) => Scope.close(scope, Exit.failCause(cause))
+        // The scope is in the context that was set.
+      ) as Effect.Effect<A, E>
     )
   )
+
+const settings = (id: FiberId.Single, refs: FiberRefs.FiberRefs, scope: Scope.Scope): Settings => {
+  const context = FiberRefs.getOrDefault(refs, FiberRef.currentContext)
+  const redirect = {
+    ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+    // FetchHttpClient follows redirects unless told otherwise.
+    redirect: "manual" as const
+  }
+  const names = [...FiberRefs.getOrDefault(refs, Headers.currentRedactedNames), ...secretHeaders]
+  return [
+    [
+      FiberRef.currentContext,
+      [
+        [
+          id,
+          Context.add(context, Scope.Scope, scope).pipe(Context.add(FetchHttpClient.RequestInit, redirect))
+        ]
+      ]
+    ],
+    [HttpClient.currentTracerPropagation, [[id, false]]],
+    [HttpClient.currentTracerDisabledWhen, [[id, constTrue]]],
+    [Headers.currentRedactedNames, [[id, names]]],
+    [FiberRef.unhandledErrorLogLevel, [[id, Option.none()]]]
+  ]
+}
+
+type Settings = Parameters<typeof FiberRefs.updateManyAs>[1]["entries"]
 
 const checked = (text: string, limits: Limits) => ({
   text,

@@ -64,31 +64,26 @@ export const difference = (expected: string, actual: string): string => {
   if (`${expected}/` === actual) return "differs by a trailing slash, which was not expected"
   if (expected === `${actual}/`) return "differs by a trailing slash, which was expected"
   if (expected.trim() === actual.trim()) return "differs by white space around it"
-  const wanted = take(expected)
-  const given = take(actual)
-  if (given === undefined) return "is not a URL"
-  if (wanted === undefined) return "differs: what was expected is not a URL"
-  const says = (part: string, want: string, got: string): string =>
-    `differs in the ${part}: ${Text.sanitize(got)}, not ${Text.sanitize(want)}`
-  if (wanted.scheme.toLowerCase() !== given.scheme.toLowerCase())
-    return says("scheme", wanted.scheme, given.scheme)
-  if (wanted.host.toLowerCase() !== given.host.toLowerCase()) return says("host", wanted.host, given.host)
-  if (wanted.port !== given.port) return says("port", wanted.port || "none", given.port || "none")
   if (expected.toLowerCase() === actual.toLowerCase()) return "differs in letter case"
-  if (wanted.user !== given.user) return "differs in the user information before the host"
-  if (wanted.rest.split("?")[0] === given.rest.split("?")[0]) return "differs in the query"
-  return says("path", wanted.rest.split("?")[0] || "none", given.rest.split("?")[0] || "none")
+  const wanted = pieces(expected)
+  const given = pieces(actual)
+  const at = wanted.findIndex((piece, i) => piece.toLowerCase() !== given[i]?.toLowerCase())
+  const name = names[at]
+  if (name === undefined || given.length === 0) return "is not a URL"
+  // What stands before a host or in a query may be a secret.
+  return name === "query" || name === "user information"
+    ? `differs in the ${name}`
+    : `differs in the ${name}: ${Text.sanitize(given[at] || "none")}, not ${Text.sanitize(wanted[at] || "none")}`
 }
 
-/** The pieces of anything that looks like a URL, for the sake of comparing. */
-const take = (text: string) => {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:]*)(?::([0-9]*))?(.*)$/is.exec(
-    text
-  )
-  if (match === null) return undefined
-  const [, scheme = "", user = "", host = "", port = "", rest = ""] = match
-  return { scheme, user, host, port, rest }
-}
+/** The pieces of anything that looks like a URL, for the sake of comparing; none of anything else. */
+const pieces = (text: string): ReadonlyArray<string> =>
+  /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:]*)(?::([0-9]*))?([^?]*)(.*)$/is
+    .exec(text)
+    ?.slice(1)
+    .map((piece) => piece ?? "") ?? []
+
+const names = ["scheme", "user information", "host", "port", "path", "query"]
 
 /**
  * Compares two issuer identifiers, character for character (RFC 8414 section

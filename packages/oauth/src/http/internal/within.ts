@@ -5,7 +5,8 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 
 /**
- * Runs work in a fiber of its own for so long at most; what it sets for its fiber stays there.
+ * Runs work in a fiber of its own for so long at most; what it sets for its fiber stays there. That fiber cannot be
+ * interrupted but where the work says so.
  *
  * The deadline ends the work of an uninterruptible caller too, and nobody waits for work that will not end. The
  * interruption of a caller that is uninterruptible does not reach the work, as it would reach the children that
@@ -17,12 +18,8 @@ export const within = <A, E, R>(
   late: () => E
 ): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.zipWith(
-      Effect.forkDaemon(Effect.interruptible(work)),
-      Effect.forkDaemon(Effect.interruptible(Effect.sleep(duration))),
-      (worker, timer) => {
-        const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
-          fiber.unsafeInterruptAsFork(FiberId.none)
+    Effect.flatMap(Effect.forkDaemon(work), (worker) =>
+      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.sleep(duration))), (timer) => {
         const ended = Effect.async<A, E>((resume) => {
           worker.addObserver((exit) => {
             stop(timer)
@@ -34,7 +31,10 @@ export const within = <A, E, R>(
             resume(Effect.failSync(late))
           })
         })
-        return Effect.onInterrupt(restore(ended), () => Effect.sync(() => [worker, timer].forEach(stop)))
-      }
-    ).pipe(Effect.flatten)
+        return Effect.tapErrorCause(restore(ended), () => Effect.sync(() => [worker, timer].forEach(stop)))
+      })
+    )
   )
+
+/** Tells a fiber to end, without waiting; one that has ended does not mind. */
+const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown>): void => fiber.unsafeInterruptAsFork(FiberId.none)
