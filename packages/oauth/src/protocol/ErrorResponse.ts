@@ -24,7 +24,8 @@ export interface ErrorResponseContext {
 /**
  * The error in a response body, where there is one: an object whose `error` is
  * a non-empty string. The server's texts are bounded, stripped of control
- * characters and of every secret that was sent.
+ * characters and of every secret that was sent; the code stays one that
+ * programs can compare (`Text.sanitizeCode`).
  *
  * @since 0.1.0
  * @category decoding
@@ -33,11 +34,11 @@ export const decode = (
   body: Readonly<Record<string, unknown>>,
   context: ErrorResponseContext
 ): Option.Option<OAuthResponseError> => {
-  const text = (member: string): string | undefined => {
+  const text = (member: string, sanitize = Text.sanitize): string | undefined => {
     const value = body[member]
-    return typeof value === "string" && value !== "" ? Text.sanitize(value, context.secrets) : undefined
+    return typeof value === "string" && value !== "" ? sanitize(value, context.secrets) : undefined
   }
-  const error = text("error")
+  const error = text("error", Text.sanitizeCode)
   if (error === undefined) return Option.none()
   const description = text("error_description")
   const hint = hints.get(error)

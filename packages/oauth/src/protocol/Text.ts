@@ -54,6 +54,21 @@ export const sanitize = (text: string, secrets: ReadonlyArray<string> = []): str
   return `${shown.slice(0, maximumLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 }
 
+/**
+ * As `sanitize`, for the name of an error that programs compare: one of lower
+ * case words (RFC 6749 section 5.2) stays whole, though a short secret, such as
+ * `client`, may occur in it. A secret of 16 characters or more, or one that is
+ * all of it, is hidden as ever.
+ *
+ * @since 0.1.0
+ * @category sanitizing
+ */
+export const sanitizeCode = (code: string, secrets: ReadonlyArray<string> = []): string =>
+  sanitize(
+    code,
+    /^[a-z_]{1,64}$/.test(code) ? secrets.filter((secret) => secret[15] || secret === code) : secrets
+  )
+
 /** One line, without a character that is not seen. */
 const flatten = (text: string): string =>
   text

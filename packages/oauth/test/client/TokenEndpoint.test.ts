@@ -232,6 +232,25 @@ describe("TokenEndpoint.request", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect(
+    "RFC 6749 section 5.2: a secret that occurs in the name of an error leaves the error its name",
+    () =>
+      Effect.gen(function* () {
+        const failed = request(Misbehaviour.oauthError(401, "invalid_client", "bad client"))
+        const error = yield* H.fails(failed, "OAuthResponseError", "invalid_client")
+        assert.strictEqual(error.error, "invalid_client")
+        assert.strictEqual(error.description, "bad <redacted>")
+        assert.include(error.message, "check the client id")
+      }).pipe(
+        Effect.provide(
+          H.layer({
+            clientId: "service",
+            authentication: ClientAuthentication.clientSecretPost(Redacted.make("client"))
+          })
+        )
+      )
+  )
+
   it.effect("HttpLimits.layer: a cap and a deadline of the program's own", () =>
     Effect.gen(function* () {
       const error = yield* H.fails(request(), "TransportError", "too_large")

@@ -67,6 +67,29 @@ describe("Text.sanitize", () => {
   })
 })
 
+describe("Text.sanitizeCode", () => {
+  it("RFC 6749 section 5.2: a code that programs compare stays whole, whatever short secret occurs in it", () => {
+    for (const [code, secret] of [
+      ["invalid_client", "client"],
+      ["invalid_grant", "grant"],
+      ["slow_down", "d"],
+      ["access_denied", "_"]
+    ] as const) {
+      assert.strictEqual(Text.sanitizeCode(code, [secret]), code)
+    }
+  })
+
+  it("peers 4c 96: a code that is a secret, or brings a long one or one of other characters, does not", () => {
+    assert.strictEqual(Text.sanitizeCode("hunter", ["hunter"]), "<redacted>")
+    assert.strictEqual(
+      Text.sanitizeCode("invalid_abcdefghijklmnop", ["abcdefghijklmnop"]),
+      "invalid_<redacted>"
+    )
+    assert.strictEqual(Text.sanitizeCode("invalid_s3cret", ["s3cret"]), "invalid_<redacted>")
+    assert.strictEqual(Text.sanitizeCode("Bad client!", ["client"]), "Bad <redacted>!")
+  })
+})
+
 describe("Text.equalsConstantTime", () => {
   it.prop("agrees with ===", [FastCheck.string(), FastCheck.string()], ([a, b]) => {
     assert.strictEqual(Text.equalsConstantTime(a, b), a === b)

@@ -96,7 +96,7 @@ const serverError = (
     ...[state, verifier, ...Option.toArray(nonce)].map(Redacted.value),
     ...secretParameters.flatMap((name) => parameters.get(name) ?? [])
   ]
-  const error = Text.sanitize(code, secrets)
+  const error = Text.sanitizeCode(code, secrets)
   const description = parameters.get("error_description")
   const told = description === undefined ? undefined : Text.sanitize(description, secrets)
   const denied = error === "access_denied"
