@@ -18,7 +18,7 @@ import * as Wire from "../http/Wire.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as Text from "../protocol/Text.js"
 import * as Cached from "./internal/cached.js"
-import { areUsableIssuers, isUsableServer, recording, replaying } from "./internal/replayed.js"
+import { areUsableIssuers, asking, isUsableServer, recording, replaying } from "./internal/replayed.js"
 import type { SecretStore } from "./SecretStore.js"
 
 /**
@@ -44,6 +44,8 @@ interface Question<A> {
   /** What is asked, and of whom. */
   readonly key: string
   readonly ask: Ask<A>
+  /** The URL that is asked each time, where one is. */
+  readonly live?: string
   /** Beyond what `Discovery` checks: whether it is of any use to who goes on with it. */
   readonly isUsable: (value: A) => boolean
 }
@@ -98,10 +100,13 @@ export const make = (
     const through = <A>(other: Wire.Wire, ask: Ask<A>): Effect.Effect<A, Failure> =>
       Effect.scoped(Effect.flatMap(Discovery.fromWire(other), ask))
 
-    const fetched = <A>({ ask, isUsable, key }: Question<A>): Effect.Effect<Answer<A>, Failure> =>
+    const fetched = <A>(
+      { ask, isUsable, key, live }: Question<A>,
+      from = wire
+    ): Effect.Effect<Answer<A>, Failure> =>
       Effect.gen(function* () {
         const at = yield* Clock.currentTimeMillis
-        const { heard, wire: other } = recording(wire)
+        const { heard, wire: other } = recording(from, live)
         const value = yield* through(other, ask)
         const text = Option.flatMap(heard(), (what) => encode({ version: 1, key, at, ...what }))
         if (Option.isSome(text) && isUsable(value)) yield* cached.put(yield* nameOf(key), text.value)
@@ -111,21 +116,23 @@ export const make = (
     /** What was kept, as far as it is still good; else what is published. */
     const answer = <A>(question: Question<A>): Effect.Effect<Answer<A>, Failure> =>
       Effect.gen(function* () {
-        const { ask, isUsable, key } = question
+        const { ask, isUsable, key, live } = question
+        const from = live === undefined ? wire : asking(wire, live)
         const text = maxAge > 0 ? yield* Effect.flatMap(nameOf(key), cached.get) : Option.none()
-        if (Option.isNone(text)) return yield* fetched(question)
+        if (Option.isNone(text)) return yield* fetched(question, from)
         const entry = decode(text.value)
         if (Option.isSome(entry) && entry.value.key === key) {
           const { at, ...heard } = entry.value
           const now = yield* Clock.currentTimeMillis
-          if (at > now || now >= at + maxAge) return yield* fetched(question)
-          const value = yield* Effect.either(through(replaying(wire, heard), ask))
+          if (at > now || now >= at + maxAge) return yield* fetched(question, from)
+          const value = yield* Effect.either(through(replaying(from, heard, live), ask))
           if (Either.isRight(value) && isUsable(value.right)) return { value: value.right, at, kept: true }
           // The question is another one today, such as when a challenge names another place.
-          if (Either.isLeft(value) && value.left._tag === "TransportError") return yield* fetched(question)
+          if (Either.isLeft(value) && value.left._tag === "TransportError")
+            return yield* fetched(question, from)
         }
         yield* cached.distrust
-        return yield* fetched(question)
+        return yield* fetched(question, from)
       })
 
     const server: Discovery.Discovery.Service["server"] = (issuer, { endpointPolicy, ...where } = {}) => {
@@ -146,23 +153,26 @@ export const make = (
       )
     }
 
-    const resource: Discovery.Discovery.Service["resource"] = (url, challenged) =>
+    const resource = (question: Omit<Question<Discovery.Discovery.Resource>, "isUsable">) =>
       Effect.map(
         answer({
-          key: JSON.stringify(["resource", url]),
-          ask: (discovery) => discovery.resource(url, challenged),
+          ...question,
           isUsable: ({ authorizationServers }) => areUsableIssuers(authorizationServers, wire.limits)
         }),
         ({ value }) => value
       )
+    const resourceKey = (url: string) => JSON.stringify(["resource", url])
 
     return {
       server,
-      resource,
-      fromResource: (url) =>
-        Effect.flatMap(wire.get("Discovery.fromResource", url), ({ headers }) =>
-          resource(url, { challenge: headers["www-authenticate"] })
-        )
+      resource: (...asked) =>
+        resource({ key: resourceKey(asked[0]), ask: (discovery) => discovery.resource(...asked) }),
+      fromResource: (...asked) =>
+        resource({
+          key: resourceKey(asked[0]),
+          ask: (discovery) => discovery.fromResource(...asked),
+          live: asked[0]
+        })
     }
   })
 

@@ -443,6 +443,23 @@ describe("StoredMetadata: of resources", () => {
     }).pipe(Effect.provide(network))
   )
 
+  it.effect("the resource is asked once, whatever becomes of what was kept", () =>
+    Effect.gen(function* () {
+      const store = yield* K.watched
+      const found = yield* asking(store, (discovery) => discovery.fromResource(api))
+      yield* store.plant(changedBody({ resource: "https://evil.test/notes" }))
+      assert.deepStrictEqual(yield* asking(store, (discovery) => discovery.fromResource(api)), found)
+      assert.strictEqual(yield* requests, 4)
+      yield* misbehave("resource", Misbehaviour.connectionFailure)
+      yield* H.fails(
+        asking(store, (discovery) => discovery.fromResource(api)),
+        "TransportError",
+        "unreachable"
+      )
+      assert.strictEqual(yield* requests, 5)
+    }).pipe(Effect.provide(network))
+  )
+
   it.effect("a challenge that names another place is followed, quietly", () =>
     Effect.gen(function* () {
       const captured = yield* capturing

@@ -16,9 +16,34 @@ export interface Heard {
   readonly body: string
 }
 
-/** A wire that remembers where a search for a document looked, and what it ended with. */
+/** A wire by which the resource itself is asked once, whatever is made of its answer, and whatever that is. */
+export const asking = (wire: Wire, resource: string): Wire => {
+  let answer: Effect.Effect<WireResponse, TransportError> | undefined
+  return {
+    ...wire,
+    get: (operation, url, options) =>
+      Effect.suspend(() =>
+        url !== resource
+          ? wire.get(operation, url, options)
+          : (answer ??
+            Effect.tapBoth(wire.get(operation, url, options), {
+              onFailure: (error) =>
+                Effect.sync(() => {
+                  answer = Effect.fail(error)
+                }),
+              onSuccess: (response) =>
+                Effect.sync(() => {
+                  answer = Effect.succeed(response)
+                })
+            }))
+      )
+  }
+}
+
+/** A wire that remembers where a search for a document looked, and what it ended with; `live` is no such place. */
 export const recording = (
-  wire: Wire
+  wire: Wire,
+  live?: string
 ): { readonly wire: Wire; readonly heard: () => Option.Option<Heard> } => {
   const absent: Array<string> = []
   let last: { readonly url: string; readonly response: WireResponse } | undefined
@@ -33,6 +58,7 @@ export const recording = (
       ...wire,
       get: (operation, url, options) =>
         Effect.suspend(() => {
+          if (url === live) return wire.get(operation, url, options)
           absent.push(url)
           return Effect.tap(wire.get(operation, url, options), (response) =>
             Effect.sync(() => {
@@ -44,8 +70,8 @@ export const recording = (
   }
 }
 
-/** A wire that answers what was asked then as it was answered then, and nothing else. */
-export const replaying = (wire: Wire, { absent, body, url: found }: Heard): Wire => {
+/** A wire that answers what was asked then as it was answered then, and nothing else; `live` is asked now. */
+export const replaying = (wire: Wire, { absent, body, url: found }: Heard, live?: string): Wire => {
   const document = new TextEncoder().encode(body)
   const isTooLarge = document.byteLength > wire.limits.maxMetadataBytes
   const answer = (url: string, status: number, bytes: Uint8Array): WireResponse => ({
@@ -57,7 +83,8 @@ export const replaying = (wire: Wire, { absent, body, url: found }: Heard): Wire
   return {
     limits: wire.limits,
     send: (operation) => unheard(operation, ""),
-    get: (operation, url) => {
+    get: (operation, url, options) => {
+      if (url === live) return wire.get(operation, url, options)
       if (isTooLarge || Option.isSome(Endpoint.problem(url, wire.limits))) return unheard(operation, url)
       if (url === found) return Effect.succeed(answer(url, 200, document))
       return absent.includes(url)
