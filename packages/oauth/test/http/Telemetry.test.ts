@@ -84,7 +84,7 @@ describe("Telemetry.flow", () => {
         assert.strictEqual(spans.length, 1)
         const [span] = spans
         assert.strictEqual(span?.kind, "client")
-      assert.isTrue(span?.ended)
+        assert.isTrue(span?.ended)
         assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
           issuer: "https://as.example",
           "oauth.outcome": "success"
