@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as DpopProof from "effect-oauth/DpopProof"
 import * as JwtAlgorithm from "effect-oauth/JwtAlgorithm"
 import * as JwtProfile from "effect-oauth/JwtProfile"
 import * as JwtVerifier from "effect-oauth/JwtVerifier"
@@ -84,6 +85,12 @@ export declare namespace DpopVerifier {
     readonly maxAhead?: Duration.DurationInput | undefined
     /** Ask for a nonce in each proof: what `DpopNonce.make` makes. None is asked for unless given. */
     readonly nonce?: DpopNonce.DpopNonce | undefined
+    /**
+     * How many keys of clients are remembered, ready for their next proof: those
+     * whose proof was good for their token, the ones that were used last. 1,000; 0
+     * for none.
+     */
+    readonly cacheSize?: number | undefined
   }
 }
 
@@ -102,7 +109,11 @@ export const make = (
 ): Effect.Effect<DpopVerifier.Service, never, ReplayStore.ReplayStore> =>
   Effect.gen(function* () {
     const replays = yield* ReplayStore.ReplayStore
-    const verifier = yield* JwtVerifier.fromKeyring(Keyring.empty, { maxTokenBytes: maxProofLength })
+    const keys = yield* DpopProof.makeKeys(options.cacheSize ?? 1000)
+    const verifier = yield* JwtVerifier.fromKeyring(Keyring.empty, {
+      maxTokenBytes: maxProofLength,
+      embeddedKey: keys.of
+    })
     const { nonce } = options
     const algorithms = (options.algorithms ?? JwtAlgorithm.asymmetric).filter(
       (algorithm) => !JwtAlgorithm.symmetric.some((secret) => secret === algorithm)
@@ -144,12 +155,14 @@ export const make = (
       verify: ({ headers, method, thumbprint, token, url }) =>
         Effect.gen(function* () {
           const proof = yield* onlyProof(headers["dpop"])
-          const { claims, key, verifiedAt } = yield* verifier
+          const { claims, header, key, verifiedAt } = yield* verifier
             .verify(proof, JwtProfile.dpopProof({ ...profile, method, url, accessToken: token }))
             .pipe(Effect.mapError(refused))
           if (!Text.equalsConstantTime(key.issuer, `${thumbprintUrn}${thumbprint}`)) {
             return yield* badProof("its key is not the one that the token is bound to")
           }
+          // Only who has a token for a key can have it remembered.
+          keys.keep(header, key)
           yield* withNonce(claims.nonce)
           yield* once(thumbprint, claims, verifiedAt)
         })

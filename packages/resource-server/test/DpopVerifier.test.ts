@@ -126,6 +126,9 @@ describe("RFC 9449 section 4.3 at a resource", () => {
     it.effect(rule, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* told(proof(), request), `invalid_dpop_proof: ${why}`)
+        // No less where the key is known.
+        assert.strictEqual(yield* told(good()), "accepted")
+        assert.strictEqual(yield* told(proof(), request), `invalid_dpop_proof: ${why}`)
       }).pipe(run())
     )
   }

@@ -68,6 +68,8 @@ export const make = (keyring: Keyring.Keyring): Effect.Effect<DpopProver, Keyrin
     return { thumbprint: yield* Jwk.thumbprint(key.jwk), prove }
   })
 
+export { makeProofKeys as makeKeys, type ProofKeys } from "./internal/proofKeys.js"
+
 const withoutQuery = (text: string): Effect.Effect<string, JwtError> => {
   if (!URL.canParse(text)) {
     return new JwtError({

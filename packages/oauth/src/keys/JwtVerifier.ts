@@ -7,16 +7,16 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { JwtError, KeyringError } from "../protocol/OAuthError.js"
+import type { KeyringError } from "../protocol/OAuthError.js"
+import { JwtError } from "../protocol/OAuthError.js"
 import type { Admitted, Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "../http/AtOnce.js"
 import type { Problem } from "./internal/claimRules.js"
+import { embeddedKey } from "./internal/embeddedKey.js"
 import * as KnownHeaders from "./internal/knownHeaders.js"
 import * as VerifiedTokens from "./internal/verifiedTokens.js"
-import * as Jwk from "./Jwk.js"
 import type { JwtHeader } from "./Jwt.js"
 import type { JwtProfile } from "./JwtProfile.js"
 import type { Keyring } from "./Keyring.js"
@@ -92,6 +92,12 @@ export interface Options {
    * each time, and it is forgotten with the key that verified it.
    */
   readonly cacheSize?: number | undefined
+  /**
+   * The key in the header of a proof of possession, for who remembers those of
+   * good proofs (`DpopProof.makeKeys`). Made anew each time unless given.
+   */
+  readonly embeddedKey?:
+    ((header: JwtHeader) => Effect.Effect<VerificationKey.VerificationKey, KeyringError>) | undefined
 }
 
 const operation = "JwtVerifier.verify"
@@ -124,29 +130,6 @@ const keyProblem = (error: KeyringError): Problem | undefined =>
         }
       : undefined
 
-/** The key of a proof of possession (RFC 9449 section 4.2), under its thumbprint (RFC 9278) as the issuer. */
-const embeddedKey = (header: JwtHeader): Effect.Effect<VerificationKey.VerificationKey, KeyringError> => {
-  const { jwk } = header
-  const refuse = () =>
-    new KeyringError({
-      operation,
-      reason: "not_found",
-      retriable: false,
-      message: `${operation}: the header has no public key that is fit for signatures.`
-    })
-  return Jwk.isJsonWebKey(jwk) && !Jwk.isPrivate(jwk)
-    ? Effect.flatMap(Jwk.thumbprint(jwk), (thumbprint) =>
-        Option.match(
-          VerificationKey.fromJwk(`urn:ietf:params:oauth:jwk-thumbprint:sha-256:${thumbprint}`, jwk),
-          {
-            onNone: () => Effect.fail(refuse()),
-            onSome: Effect.succeed
-          }
-        )
-      ).pipe(Effect.mapError(refuse))
-    : Effect.fail(refuse())
-}
-
 /**
  * Makes a verifier of a keyring that is at hand, as a flow does for its server.
  *
@@ -160,6 +143,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       headers: KnownHeaders.make(),
       scratch: new Uint8Array(4096)
     }
+    const embedded = options.embeddedKey ?? embeddedKey
     const remembered = (options.cacheSize ?? 0) > 0 ? VerifiedTokens.make(options.cacheSize ?? 0) : undefined
 
     const keyOf = (
@@ -168,8 +152,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       profile: JwtProfile<unknown>,
       now: number
     ): Effect.Effect<VerificationKey.VerificationKey, JwtError | KeyringError> => {
-      const key =
-        profile.key === "header" ? embeddedKey(header) : keyring.verificationKey(judged.issuer, header)
+      const key = profile.key === "header" ? embedded(header) : keyring.verificationKey(judged.issuer, header)
       return AtOnce.isValue(key)
         ? key
         : Effect.catchAll(key, (error) => {
