@@ -368,7 +368,10 @@ describe("Presets", () => {
         for (const [name, value] of Object.entries(preset.quirks?.authorizeParameters ?? {})) {
           assert.strictEqual(url.get(name), value)
         }
-        assert.strictEqual(url.get("code_challenge_method"), "S256")
+        const pkce = preset.quirks?.omitPkce !== true
+        assert.strictEqual(url.get("code_challenge_method"), pkce ? "S256" : null)
+        assert.strictEqual(url.has("code_challenge"), pkce)
+        assert.strictEqual(sent.form.has("code_verifier") || sent.body.includes('"code_verifier"'), pkce)
         assert.strictEqual(read.length, preset.metadata === undefined ? 1 : 0)
         if (preset.discovery?.metadataUrl !== undefined) {
           assert.strictEqual(read[0]?.url.href, preset.discovery.metadataUrl)

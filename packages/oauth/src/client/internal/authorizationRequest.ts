@@ -64,7 +64,10 @@ export const prepare = (
     const resource = list(request.resource)
     const pkce = yield* Pkce.generate
     const state = yield* Entropy.randomText(32)
-    const nonce = scope.includes("openid") ? yield* Entropy.randomText(32) : undefined
+    const nonce =
+      scope.includes("openid") && !client.quirks?.switches.ignoreIdToken
+        ? yield* Entropy.randomText(32)
+        : undefined
     if (request.maxAge !== undefined && nonce === undefined) {
       return yield* refuse(
         operation,

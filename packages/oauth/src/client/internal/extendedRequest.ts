@@ -1,6 +1,5 @@
 /** Authorization requests beyond the plain code flow: pushed, signed, answered by a JWT, or with an ID token. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { AuthorizationServerMetadata } from "../../protocol/AuthorizationServerMetadata.js"
 import { AuthorizationError, DiscoveryError } from "../../protocol/OAuthError.js"
@@ -100,15 +99,15 @@ const refuse = (operation: string, problem: string): AuthorizationError =>
 const responseOf = ({
   metadata,
   operation,
-  request: { responseMode: mode, responseType = "code" },
-  transaction
+  parameters,
+  request: { responseMode: mode, responseType = "code" }
 }: Plain): Effect.Effect<AuthorizationTransaction["response"], AuthorizationError | DiscoveryError> => {
   const unsupported = (expected: string) => unsupportedBy(operation, metadata, expected)
   if (responseType === "code id_token") {
-    if (Option.isNone(transaction.nonce)) {
+    if (!parameters.has("nonce")) {
       return refuse(
         operation,
-        "the response type code id_token needs the scope openid (OpenID Connect Core section 3.3)"
+        "the response type code id_token needs the scope openid, and a nonce (OpenID Connect Core section 3.3)"
       )
     }
     if (mode !== undefined && mode !== "form_post" && mode !== "fragment") {

@@ -126,7 +126,9 @@ export const google: Preset = {
 }
 
 /**
- * LinkedIn: token responses have no `token_type`, and Basic is not taken.
+ * LinkedIn: token responses have no `token_type`, Basic is not taken, and its
+ * flow with a secret takes neither PKCE nor `nonce`: `state` alone ties the
+ * response to the browser that began. Give the secret.
  *
  * @since 0.1.0
  * @category presets
@@ -141,7 +143,7 @@ export const linkedin: Preset = {
     userinfo_endpoint: "https://api.linkedin.com/v2/userinfo",
     jwks_uri: "https://www.linkedin.com/oauth/openid/jwks"
   },
-  quirks: { assumeTokenType: "Bearer", grantedScopeSeparator: "," },
+  quirks: { assumeTokenType: "Bearer", grantedScopeSeparator: ",", omitNonce: true, omitPkce: true },
   secret: "clientSecretPost",
   accessTokens: "opaque",
   documentation: "https://learn.microsoft.com/linkedin/shared/authentication/authorization-code-flow"

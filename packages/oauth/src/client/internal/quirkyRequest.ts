@@ -25,6 +25,7 @@ export const bend = (
   if (grant) {
     if (grantType === "refresh_token" && switches.omitScopeOnRefresh === true) parameters.delete("scope")
     addMissing(parameters, switches.tokenParameters)
+    if (switches.omitPkce === true) parameters.delete("code_verifier")
   }
   renamed(switches, parameters)
   return {
@@ -39,6 +40,11 @@ export const bend = (
 /** The parameters of an authorization request as the provider wants them. */
 export const authorize = (switches: Switches, parameters: URLSearchParams): void => {
   addMissing(parameters, switches.authorizeParameters)
+  if (switches.omitPkce === true) {
+    parameters.delete("code_challenge")
+    parameters.delete("code_challenge_method")
+  }
+  if (switches.omitNonce === true) parameters.delete("nonce")
   renamed(switches, parameters)
 }
 

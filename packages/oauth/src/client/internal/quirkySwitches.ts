@@ -33,8 +33,12 @@ export interface Switches {
   readonly bodyPath?: ReadonlyArray<string> | undefined
   /** Members of any answer by another name, standard name first: Google's `{ verification_uri: "verification_url" }`. */
   readonly memberNames?: Readonly<Record<string, string>> | undefined
-  /** Take no notice of an `id_token`: of those who send one to plain OAuth clients, or one that cannot be verified. */
+  /** Take no notice of an `id_token`, and insist on none: of those who send one to plain OAuth clients, or one that cannot be verified. */
   readonly ignoreIdToken?: boolean | undefined
+  /** Send no `nonce`, and accept ID tokens without: LinkedIn and Dropbox, who put none into them. Not with `code id_token`. */
+  readonly omitNonce?: boolean | undefined
+  /** Send neither `code_challenge` nor `code_verifier`: LinkedIn, which refuses a client with a secret for it. Never without a secret. */
+  readonly omitPkce?: boolean | undefined
   /** The name of `client_id` in requests: TikTok's `client_key`. */
   readonly clientIdParameter?: string | undefined
   /** Token requests are JSON: Notion. */

@@ -44,6 +44,7 @@ export const make = (
     const { clientId, decrypter, issuer } = options
     const keys = yield* RemoteJwks.make(options)
     const issuers = options.quirks?.issuers
+    const nonceless = options.quirks?.switches.omitNonce === true
     const verifier = yield* JwtVerifier.fromKeyring(
       issuers === undefined ? keys : keysOfAll(keys, issuer, issuers)
     )
@@ -57,6 +58,7 @@ export const make = (
             idToken,
             JwtProfile.idToken({
               ...expectation,
+              nonceOptional: nonceless || expectation.nonceOptional,
               issuer: issuers?.accepts ?? issuer,
               clientId,
               algorithms: algorithms(metadata.id_token_signing_alg_values_supported)
