@@ -128,7 +128,8 @@ const fetchChallenge = ({
     const endpoint = metadata["challenge_endpoint"]
     if (typeof endpoint !== "string") return undefined
     const url = yield* Endpoint.validate(operation, "challenge_endpoint", endpoint, {
-      allowInsecure: wire.limits.allowInsecure
+      allowInsecure: wire.limits.allowInsecure,
+      namedBy: metadata.issuer
     })
     const response = yield* wire.send(
       operation,

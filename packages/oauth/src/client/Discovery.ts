@@ -15,12 +15,13 @@ import * as Telemetry from "../http/Telemetry.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
-import * as Challenge from "../protocol/Challenge.js"
+import type { Challenge } from "../protocol/Challenge.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import * as ProtectedResourceMetadata from "../protocol/ProtectedResourceMetadata.js"
 import * as ScopeSet from "../protocol/Scope.js"
+import * as StepUpChallenge from "../protocol/StepUpChallenge.js"
 
 /**
  * Reads what servers (RFC 8414, OpenID Connect Discovery 1.0) and protected
@@ -59,6 +60,23 @@ export declare namespace Discovery {
   }
 
   /**
+   * Which documents about a resource are believed.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Trust {
+    /**
+     * `exact`: only one whose `resource` is the URL asked for, to the letter (RFC
+     * 9728 section 3.3). Unless given, one on the resource's own origin may also
+     * be about a path above it, such as the whole host, since many are; where
+     * several parties share a host, each can so have tokens for all of it sent to
+     * its own path.
+     */
+    readonly match?: "exact" | undefined
+  }
+
+  /**
    * @since 0.1.0
    * @category models
    */
@@ -76,17 +94,20 @@ export declare namespace Discovery {
      * The metadata of a protected resource, by its URL. Where the
      * `WWW-Authenticate` value of its answer is given, the document that it names
      * is read first; else, or where that one cannot be had, the well-known
-     * locations. The document must be about this resource (section 3.3).
+     * locations. The document must be about this resource (section 3.3), and one
+     * that is on another origin exactly so; on its own, see `Trust`. Servers that
+     * may not be used are left out, those on this machine too where the resource is
+     * elsewhere; `forbidden_url` where none is left.
      */
     readonly resource: (
       url: string,
-      options?: { readonly challenge?: string | undefined }
+      options?: Trust & { readonly challenge?: string | undefined }
     ) => Effect.Effect<Resource, Error>
     /**
      * Asks a resource without a token, and goes by the challenge of its 401
-     * (RFC 9728 section 5.1).
+     * (RFC 9728 section 5.1). Only the head of its answer is waited for.
      */
-    readonly fromResource: (url: string) => Effect.Effect<Resource, Error>
+    readonly fromResource: (url: string, options?: Trust) => Effect.Effect<Resource, Error>
   }
 }
 
@@ -118,23 +139,20 @@ export const fromWire = (wire: Wire.Wire): Effect.Effect<Discovery.Service, neve
     const resource = (
       operation: string,
       url: string,
-      header: string | undefined
+      header: string | undefined,
+      trust: Discovery.Trust | undefined
     ): Effect.Effect<Discovery.Resource, Discovery.Error> =>
       Effect.gen(function* () {
-        yield* Endpoint.validate(operation, "resource", url, { allowInsecure: wire.limits.allowInsecure })
-        const challenge =
-          header === undefined
-            ? Option.none()
-            : // A resource that takes bound tokens alone challenges with DPoP (RFC 9728 section 5.1, RFC 9449 section 7.1).
-              Option.orElse(Challenge.find(Challenge.parse(header), "Bearer"), () =>
-                Challenge.find(Challenge.parse(header), "DPoP")
-              )
-        const named = (parameter: string) =>
-          Option.flatMap(challenge, (one) => Challenge.parameter(one, parameter))
+        const { allowInsecure } = wire.limits
+        yield* Endpoint.validate(operation, "resource", url, { allowInsecure })
+        const told = challengesOf(header)
+        const named = (name: string) =>
+          told.flatMap(({ parameters }) => Option.toArray(Option.fromNullable(parameters.get(name))))[0]
         const candidates = ProtectedResourceMetadata.candidates({
           resource: url,
-          challengeUrl: Option.getOrUndefined(named("resource_metadata")),
-          allowInsecure: wire.limits.allowInsecure
+          challengeUrl: named("resource_metadata"),
+          match: trust?.match,
+          allowInsecure
         })
         const found = yield* WellKnown.firstDocument(
           wire,
@@ -146,8 +164,12 @@ export const fromWire = (wire: Wire.Wire): Effect.Effect<Discovery.Service, neve
         const metadata = yield* ProtectedResourceMetadata.decode(operation, found.json)
         const match = candidates.find((candidate) => candidate.url === found.url)?.match ?? "exact"
         yield* ProtectedResourceMetadata.checkResource(operation, url, metadata.resource, match)
-        const [first, ...rest] = metadata.authorization_servers ?? []
+        const rules = { allowInsecure, namedBy: url }
+        const listed = metadata.authorization_servers ?? []
+        const [first, ...rest] = listed.filter((server) => Option.isNone(Endpoint.problem(server, rules)))
         if (first === undefined) {
+          for (const server of listed)
+            yield* Endpoint.validate(operation, "authorization_servers", server, rules)
           return yield* new DiscoveryError({
             operation,
             reason: "not_found",
@@ -157,23 +179,30 @@ export const fromWire = (wire: Wire.Wire): Effect.Effect<Discovery.Service, neve
         return {
           resource: metadata.resource,
           authorizationServers: [first, ...rest],
-          challengedScope: Option.match(named("scope"), {
-            onNone: () => [],
-            onSome: (scope) => ScopeSet.parse(scope)
-          }),
+          challengedScope: ScopeSet.parse(named("scope") ?? ""),
           metadata
         } satisfies Discovery.Resource
       }).pipe(Telemetry.flow(operation, { resource: Endpoint.show(url) }))
 
     return {
       server,
-      resource: (url, options) => resource("Discovery.resource", url, options?.challenge),
-      fromResource: (url) =>
-        Effect.flatMap(wire.get("Discovery.fromResource", url), (response) =>
-          resource("Discovery.fromResource", url, response.headers["www-authenticate"])
+      resource: (url, options) => resource("Discovery.resource", url, options?.challenge, options),
+      fromResource: (url, options) =>
+        Effect.flatMap(wire.get("Discovery.fromResource", url, { headOnly: true }), (response) =>
+          resource("Discovery.fromResource", url, response.headers["www-authenticate"], options)
         )
     }
   })
+
+/**
+ * The challenges that may name the metadata. A resource that takes bound tokens alone challenges with DPoP
+ * (RFC 9728 section 5.1, RFC 9449 section 7.1); of both, Bearer comes first.
+ */
+const challengesOf = (header = ""): ReadonlyArray<Challenge> => {
+  const all = StepUpChallenge.challenges(header)
+  const isBearer = ({ scheme }: Challenge) => scheme.toLowerCase() === "bearer"
+  return [...all.filter(isBearer), ...all.filter((one) => !isBearer(one))]
+}
 
 /**
  * Makes the service from the `HttpClient` of the program.

@@ -267,21 +267,5 @@ export const endpoint = (
       })
     )
   }
-  if (
-    options?.allowInsecure !== true &&
-    Endpoint.isLoopback(url.value) &&
-    !Endpoint.isLoopback(metadata.issuer)
-  ) {
-    return Effect.fail(
-      new DiscoveryError({
-        operation,
-        reason: "forbidden_url",
-        message:
-          `${name} ${Endpoint.show(url.value)} may not be used: it is on this machine, ` +
-          `but its server ${Endpoint.show(metadata.issuer)} is not.`,
-        actual: Endpoint.show(url.value)
-      })
-    )
-  }
-  return Endpoint.validate(operation, name, url.value, options)
+  return Endpoint.validate(operation, name, url.value, { ...options, namedBy: metadata.issuer })
 }

@@ -21,6 +21,12 @@ import * as Text from "./Text.js"
 export interface Options {
   /** Accept plain http to any host; false unless said. */
   readonly allowInsecure?: boolean | undefined
+  /**
+   * The URL of the server that names this one. One that is elsewhere may not
+   * name this machine, which would let it aim our requests at local services
+   * (unless `allowInsecure`).
+   */
+  readonly namedBy?: string | undefined
 }
 
 /**
@@ -46,8 +52,10 @@ const maximumLength = 8192
 const shape = /^(https?):\/\/([^/?]*)([^?]*)(.*)$/i
 const authority = /^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([0-9]{1,5}))?$/i
 const notUrlText = /[^!$&'()*+,\-./0-9:;=?@A-Z[\]_a-z~%#]/
-const octet = "(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
-const loopbackV4 = new RegExp(`^127(?:\\.${octet}){3}$`)
+/** Of a host that is written canonically, as `problem` has it: what only digits follow is an IPv4 address. */
+const loopbackHost = /^(localhost|\[::1\]|127\.[\d.]+)$/
+/** Names of this machine to which plain http is not allowed: unspecified addresses, mapped ones, RFC 6761 section 6.3. */
+const otherName = /^(.+\.localhost|0\.0\.0\.0|\[::(ffff:(7f..|0):[\da-f]+)?\])$/
 
 const parseUrl = Option.liftThrowable((text: string) => new URL(text))
 
@@ -92,14 +100,17 @@ export const problem = (url: string, options?: Options): Option.Option<string> =
   if (parsed.value.hostname !== host) {
     return Option.some("writes its host in a form that is not canonical, which parsers read differently")
   }
-  if (scheme.toLowerCase() === "http" && options?.allowInsecure !== true && !isLoopbackHost(host)) {
+  if (options?.allowInsecure === true) return Option.none()
+  if (scheme.toLowerCase() === "http" && !loopbackHost.test(host)) {
     return Option.some("uses plain http to a host that is not this machine; use https")
   }
-  return Option.none()
+  const by = options?.namedBy
+  return by !== undefined && isThisMachine(host) && !isLoopback(by)
+    ? Option.some(`is on this machine, but its server ${show(by)} is not`)
+    : Option.none()
 }
 
-const isLoopbackHost = (host: string): boolean =>
-  host === "localhost" || host === "[::1]" || loopbackV4.test(host)
+const isThisMachine = (host: string): boolean => loopbackHost.test(host) || otherName.test(host)
 
 /**
  * Takes a usable URL apart, as it is written. `None` for a URL that is refused
@@ -131,13 +142,15 @@ export const hasDotSegment = (path: string): boolean => /(?:^|\/)(?:\.|%2e){1,2}
 
 /**
  * Whether a URL points to this machine: `localhost`, `[::1]` or a canonical
- * address of `127.0.0.0/8`. A URL that may not be used does not.
+ * address of `127.0.0.0/8`, and, by the other names that systems resolve to it,
+ * `*.localhost`, `0.0.0.0`, `[::]` and mapped addresses such as
+ * `[::ffff:7f00:1]`. A URL that may not be used does not.
  *
  * @since 0.1.0
  * @category rules
  */
 export const isLoopback = (url: string): boolean =>
-  Option.exists(parts(url), (found) => isLoopbackHost(found.host))
+  Option.exists(parts(url), (found) => isThisMachine(found.host))
 
 /**
  * A URL as it may be shown in an error or a log: scheme, host and path,

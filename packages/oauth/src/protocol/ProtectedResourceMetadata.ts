@@ -103,8 +103,9 @@ export interface Candidate {
 
 /**
  * How the `resource` of a document is compared with the one asked for: `exact`
- * for a URL built from the resource, `prefix` for one that a challenge named or
- * that belongs to the whole host.
+ * for the well-known URL of the resource itself and for documents on another
+ * origin; `prefix` for others on the resource's own origin, which may describe
+ * the whole host.
  *
  * @since 0.1.0
  * @category models
@@ -120,6 +121,11 @@ export type Match = "exact" | "prefix"
  * one on this machine from a resource that is elsewhere (unless
  * `allowInsecure`). Empty for a text that may not be a resource identifier.
  *
+ * Who answers for one path of a host can name by its challenge a document on
+ * that host which speaks for all of it, and so have tokens for the whole host
+ * sent to its path. On a host that several parties share, ask for `match:
+ * "exact"`, which RFC 9728 section 3.3 demands to the letter.
+ *
  * @since 0.1.0
  * @category discovery
  */
@@ -128,30 +134,31 @@ export const candidates = (
     readonly resource: string
     /** `resource_metadata` of the resource's challenge (RFC 9728 section 5.1). */
     readonly challengeUrl?: string | undefined
+    /** `exact` takes a `prefix` from nowhere, the resource's own origin included. */
+    readonly match?: "exact" | undefined
   } & Endpoint.Options
 ): ReadonlyArray<Candidate> => {
-  const { allowInsecure, challengeUrl, resource } = options
+  const { allowInsecure, challengeUrl, match = "prefix", resource } = options
   if (Option.isSome(Endpoint.problem(resource, { allowInsecure }))) return []
   return Option.match(resourceParts(resource), {
     onNone: () => [],
-    onSome: ({ base, path, query }) => {
+    onSome: ({ base, origin, path, query }) => {
       const derived = `${base}${suffix}${path === "/" ? "" : path}${query}`
       const found: Array<Candidate> = [{ url: derived, source: "path", match: "exact" }]
-      if (derived !== `${base}${suffix}`)
-        found.push({ url: `${base}${suffix}`, source: "root", match: "prefix" })
+      if (derived !== `${base}${suffix}`) found.push({ url: `${base}${suffix}`, source: "root", match })
       if (challengeUrl === undefined) return found
-      const allowed =
-        Option.isNone(Endpoint.problem(challengeUrl, { allowInsecure })) &&
-        (allowInsecure === true || !Endpoint.isLoopback(challengeUrl) || Endpoint.isLoopback(resource))
-      return allowed
+      return Option.isNone(Endpoint.problem(challengeUrl, { allowInsecure, namedBy: resource }))
         ? [
-            { url: challengeUrl, source: "challenge", match: "prefix" },
+            { url: challengeUrl, source: "challenge", match: isOn(origin, challengeUrl) ? match : "exact" },
             ...found.filter((candidate) => candidate.url !== challengeUrl)
           ]
         : found
     }
   })
 }
+
+const isOn = (origin: string, url: string): boolean =>
+  Option.exists(Endpoint.parts(url), (parts) => parts.origin === origin)
 
 /**
  * Checks that a document is about the resource that was asked for (RFC 9728

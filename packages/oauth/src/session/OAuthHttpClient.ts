@@ -253,16 +253,23 @@ export interface Needs {
  * A program that has met the 401 already gives the `WWW-Authenticate` value of
  * it, or undefined where it had none: then the resource is not asked again.
  *
+ * The identifier may be shorter than the URL where a document on the resource's
+ * own origin says so, up to the whole host. On a host that several parties share,
+ * give `match: "exact"`.
+ *
  * @since 0.1.0
  * @category discovery
  */
 export const discover = (
   url: string,
-  refused?: { readonly challenge: string | undefined }
+  refused?: { readonly challenge: string | undefined },
+  trust?: Discovery.Discovery.Trust
 ): Effect.Effect<Needs, Discovery.Discovery.Error, Discovery.Discovery> =>
   Effect.flatMap(Discovery.Discovery, (discovery) =>
     Effect.map(
-      refused === undefined ? discovery.fromResource(url) : discovery.resource(url, refused),
+      refused === undefined
+        ? discovery.fromResource(url, trust)
+        : discovery.resource(url, { ...trust, ...refused }),
       ({ authorizationServers, challengedScope, metadata, resource }): Needs => ({
         issuer: authorizationServers[0],
         issuers: authorizationServers,

@@ -288,4 +288,20 @@ describe("ClientAttestation", () => {
       assert.strictEqual(insecure.seen.length, 0)
     })
   )
+
+  it.effect(
+    "peers 4c 79: a server elsewhere has nothing posted to this machine as its challenge endpoint",
+    () =>
+      Effect.gen(function* () {
+        for (const url of [
+          "http://127.0.0.1:8080/admin/restart",
+          "https://localhost/c",
+          "https://[::ffff:7f00:1]/"
+        ]) {
+          const { result, seen } = yield* sent(yield* make, "app", tokens, { challenge_endpoint: url })
+          assert.strictEqual(result._tag === "Left" && result.left.reason, "forbidden_url", url)
+          assert.strictEqual(seen.length, 0)
+        }
+      })
+  )
 })

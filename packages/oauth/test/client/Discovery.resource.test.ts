@@ -5,6 +5,7 @@ import * as Discovery from "effect-oauth/Discovery"
 import * as HttpLimits from "effect-oauth/HttpLimits"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
+import * as A from "./support/answers.js"
 import * as H from "./support/setup.js"
 
 const api = "https://api.test/notes"
@@ -36,6 +37,36 @@ describe("Discovery.resource", () => {
         assert.deepStrictEqual(challengedScope, ["bound"])
         const both = yield* resource(api, 'DPoP scope="bound", Bearer scope="plain"')
         assert.deepStrictEqual(both.challengedScope, ["plain"])
+      }).pipe(Effect.provide(layer()))
+  )
+
+  const elsewhere = `${api}?described=elsewhere`
+  const metadataOf = `${path}?described=elsewhere`
+  for (const header of [
+    `Bearer realm="x", DPoP algs="ES256", resource_metadata="${metadataOf}"`,
+    `Bearer realm="x", Bearer error="invalid_token", resource_metadata="${metadataOf}"`,
+    `DPoP resource_metadata="${metadataOf}", Bearer scope="read"`,
+    `Basic resource_metadata="https://evil.test/prm", dpop resource_metadata="${metadataOf}"`
+  ]) {
+    it.effect(
+      `RFC 9728 section 5.1, peers 4c 74: the challenge that names metadata is found: ${header}`,
+      () =>
+        Effect.gen(function* () {
+          yield* resource(elsewhere, header)
+          assert.deepStrictEqual(yield* asked, [metadataOf])
+        }).pipe(Effect.provide(layer({ resources: [elsewhere] })))
+    )
+  }
+
+  it.effect(
+    "RFC 9728 section 5.1, peers 4c 74: of two places that challenges name, the Bearer one is read",
+    () =>
+      Effect.gen(function* () {
+        yield* resource(
+          api,
+          `DPoP resource_metadata="https://api.test/dpop", Bearer resource_metadata="${path}"`
+        )
+        assert.deepStrictEqual(yield* asked, [path])
       }).pipe(Effect.provide(layer()))
   )
 })
@@ -97,6 +128,20 @@ describe("Discovery.fromResource", () => {
       assert.deepStrictEqual(yield* asked, ["https://api.test/other/7", other])
     }).pipe(Effect.provide(layer({ resources: ["https://api.test/other"] })))
   )
+
+  for (const [what, body] of [
+    ["streams", Misbehaviour.stalledBody],
+    ["never ends", Misbehaviour.endlessBody],
+    ["is larger than any document", Misbehaviour.hugeBody(10_000_000)]
+  ] as const) {
+    it.effect(`RFC 9728 section 5.1: of an answer that ${what} only the head is waited for`, () =>
+      Effect.gen(function* () {
+        yield* H.misbehave("resource", body)
+        assert.strictEqual((yield* fromResource(api)).resource, api)
+        assert.deepStrictEqual(yield* asked, [api, path])
+      }).pipe(Effect.provide(layer()))
+    )
+  }
 
   it.effect("an outage of the resource is told as one", () =>
     Effect.gen(function* () {
@@ -164,6 +209,102 @@ describe("Discovery.resource", () => {
         "resource_mismatch"
       )
     }).pipe(Effect.provide(layer()))
+  )
+
+  const wide = "https://host.test/tenant-a/mcp"
+  const host = "https://host.test/"
+  /** The document that a challenge of one tenant names, which is about the whole host. */
+  const wider = (at: string, match?: "exact") =>
+    Effect.flatMap(Discovery.Discovery, (discovery) =>
+      discovery.resource(wide, { challenge: `Bearer resource_metadata="${at}"`, match })
+    ).pipe(
+      Effect.provide(Discovery.layer),
+      Effect.provide(
+        A.answering(({ url }) =>
+          url.href === at
+            ? Response.json({ resource: host, authorization_servers: [H.issuer] })
+            : new Response("", { status: 404 })
+        )
+      )
+    )
+
+  for (const at of [
+    "https://attacker.test/prm",
+    "https://host.test:8443/prm",
+    "https://host.test.attacker.test/prm"
+  ]) {
+    it.effect(
+      `RFC 9728 section 3.3, peers 4c 95: ${at} cannot have tokens for the whole host sent to one path`,
+      () =>
+        Effect.gen(function* () {
+          const error = yield* H.fails(wider(at), "DiscoveryError", "resource_mismatch")
+          assert.strictEqual(error.expected, wide)
+          assert.strictEqual(error.actual, host)
+        })
+    )
+  }
+
+  it.effect("RFC 9728 section 3.3, peers 4c 95: a host speaks for its paths, unless exact is asked for", () =>
+    Effect.gen(function* () {
+      const own = "https://host.test/prm"
+      // What somebody who answers for one path of a shared host gets: tokens for all of it.
+      assert.strictEqual((yield* wider(own)).resource, host)
+      yield* H.fails(wider(own, "exact"), "DiscoveryError", "resource_mismatch")
+      const discovery = yield* Discovery.Discovery
+      assert.strictEqual((yield* discovery.fromResource(api, { match: "exact" })).resource, api)
+      yield* H.fails(
+        discovery.fromResource(`${api}/7`, { match: "exact" }),
+        "DiscoveryError",
+        "resource_mismatch"
+      )
+    }).pipe(Effect.provide(layer()))
+  )
+
+  const listing = (servers: ReadonlyArray<string>, url: string = api) =>
+    H.misbehave("resource_metadata", Misbehaviour.changedMember("authorization_servers", servers)).pipe(
+      Effect.zipRight(resource(url))
+    )
+
+  for (const server of [
+    "http://127.0.0.1:8080/x",
+    "http://localhost",
+    "https://[::ffff:7f00:1]",
+    "https://0.0.0.0",
+    "https://as.localhost",
+    "http://169.254.169.254",
+    "file:///etc"
+  ]) {
+    it.effect(`peers 4c 79, 80, 95: a resource elsewhere does not name ${server} as its server`, () =>
+      Effect.gen(function* () {
+        const error = yield* H.fails(listing([server]), "DiscoveryError", "forbidden_url")
+        assert.include(error.message, "authorization_servers")
+        const { authorizationServers } = yield* listing([server, H.issuer, "https://other.test"])
+        assert.deepStrictEqual(authorizationServers, [H.issuer, "https://other.test"])
+      }).pipe(Effect.provide(layer()))
+    )
+  }
+
+  it.effect("peers 4c 79: a resource on this machine names a server on it, and so does who allows it", () =>
+    Effect.gen(function* () {
+      const servers = ["http://127.0.0.1:8080"] as const
+      const here = "http://localhost:3000/mcp"
+      assert.deepStrictEqual((yield* listing(servers, here)).authorizationServers, servers)
+    }).pipe(
+      Effect.provide(layer({ resources: ["http://localhost:3000/mcp"] })),
+      Effect.zipRight(
+        Effect.gen(function* () {
+          const servers = ["http://127.0.0.1:8080"] as const
+          assert.deepStrictEqual((yield* listing(servers)).authorizationServers, servers)
+        }).pipe(
+          Effect.provide(
+            Discovery.layer.pipe(
+              Layer.provideMerge(TestIssuer.layer({ resources: [api] })),
+              Layer.provide(HttpLimits.layer({ allowInsecure: true }))
+            )
+          )
+        )
+      )
+    )
   )
 
   it.effect("seeds 2.0: no authorization server, and one that is no text", () =>

@@ -332,4 +332,36 @@ describe("Keyring.remote", () => {
       assert.isTrue(http.requests.every((url) => url.includes("/.well-known/")))
     })
   )
+
+  for (const uri of [
+    "http://127.0.0.1:8080/admin/state",
+    "https://localhost/keys",
+    "https://[::ffff:7f00:1]/keys",
+    "https://[::]/keys",
+    "https://0.0.0.0/keys",
+    "https://keys.localhost/keys",
+    "http://169.254.169.254/latest",
+    "file:///etc/passwd"
+  ]) {
+    it.scoped(`4c 79, 80: a trusted issuer does not have ${uri} asked for`, () =>
+      Effect.gen(function* () {
+        const http = keyServer(Effect.succeed({ body: { issuer, jwks_uri: uri } }))
+        const ring = yield* Effect.provideService(
+          Keyring.remote({ issuers: () => true }),
+          HttpClient.HttpClient,
+          http.client
+        )
+        const error = yield* Effect.flip(ring.verificationKey(issuer, { alg: "ES256", kid: "same" }))
+        assert.strictEqual(error.reason, "forbidden")
+        assert.isTrue(http.requests.every((url) => url.startsWith(`${issuer}/.well-known/`)))
+        const given = yield* Effect.provideService(
+          Keyring.remote({ issuers: issuer, metadata: () => Effect.succeed({ issuer, jwks_uri: uri }) }),
+          HttpClient.HttpClient,
+          http.client
+        )
+        const same = yield* Effect.flip(given.verificationKey(issuer, { alg: "ES256", kid: "same" }))
+        assert.strictEqual(same.reason, "forbidden")
+      })
+    )
+  }
 })

@@ -240,7 +240,15 @@ describe("AuthorizationServerMetadata.endpoint", () => {
     "peers 4c 79: a server elsewhere may not aim requests at this machine; one on this machine may",
     () =>
       Effect.gen(function* () {
-        for (const url of ["http://127.0.0.1:6379/", "http://localhost/token", "https://[::1]/token"]) {
+        for (const url of [
+          "http://127.0.0.1:6379/",
+          "http://localhost/token",
+          "https://[::1]/token",
+          "https://[::ffff:7f00:1]/token",
+          "https://[::]/token",
+          "https://0.0.0.0/token",
+          "https://as.localhost/token"
+        ]) {
           const error = yield* Effect.flip(endpoint({ token_endpoint: url }, "token_endpoint"))
           assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "forbidden_url", url)
           assert.include(error.message, "on this machine")

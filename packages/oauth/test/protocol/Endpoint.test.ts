@@ -13,6 +13,16 @@ const refused = (url: string, why?: RegExp, options?: Endpoint.Options) => {
   if (Option.isSome(problem) && why !== undefined) assert.match(problem.value, why, url)
 }
 
+/** Names of this machine besides those that may be asked without TLS. */
+const otherNames = [
+  "https://x.localhost/",
+  "https://0.0.0.0/",
+  "https://[::]/",
+  "https://[::ffff:7f00:1]/",
+  "https://[::ffff:7fff:fffe]/",
+  "https://[::ffff:0:0]/"
+]
+
 describe("Endpoint.problem", () => {
   it("DESIGN rule 1: https is accepted, with port, path and query", () => {
     accepted("https://issuer.example/oauth/token")
@@ -226,10 +236,36 @@ describe("Endpoint.isLoopback", () => {
       "https://issuer.example",
       "http://127.0.0.1.attacker.example",
       "http://127.1",
-      "nonsense"
+      "nonsense",
+      "https://localhost.example",
+      "https://xlocalhost/",
+      "https://0.0.0.0.example",
+      "https://[::2]/",
+      "https://[::ffff:808:808]/",
+      "https://[fe80::1]/"
     ]) {
       assert.isFalse(Endpoint.isLoopback(url), url)
     }
+  })
+
+  for (const url of otherNames) {
+    it(`peers 4c 79: ${url} points here too, and plain http is not allowed to it`, () => {
+      assert.isTrue(Endpoint.isLoopback(url))
+      refused(url.replace("https:", "http:"), /plain http/)
+      accepted(url)
+    })
+  }
+})
+
+describe("Endpoint.problem of a URL that a server names", () => {
+  it("peers 4c 79: a server elsewhere does not name this machine; one here does, and who allows it", () => {
+    for (const url of ["http://127.0.0.1:6379/", "https://localhost/x", ...otherNames]) {
+      refused(url, /is on this machine/, { namedBy: "https://as.example/tenant" })
+      refused(url, /is on this machine/, { namedBy: "nonsense" })
+      accepted(url, { namedBy: "https://as.example", allowInsecure: true })
+      for (const by of ["http://localhost:3000", "https://[::1]", ...otherNames]) accepted(url, { namedBy: by })
+    }
+    accepted("https://elsewhere.example/x", { namedBy: "https://as.example" })
   })
 })
 

@@ -106,7 +106,7 @@ describe("ProtectedResourceMetadata.candidates", () => {
 
   it("DESIGN rule 5: challenge URL, path insertion, root", () => {
     assert.deepStrictEqual(urls("https://mcp.example.com/mcp?k=v", "https://meta.example/prm"), [
-      ["challenge", "https://meta.example/prm", "prefix"],
+      ["challenge", "https://meta.example/prm", "exact"],
       ["path", `${wellKnown}/mcp?k=v`, "exact"],
       ["root", wellKnown, "prefix"]
     ])
@@ -115,6 +115,23 @@ describe("ProtectedResourceMetadata.candidates", () => {
       ["root", wellKnown, "prefix"]
     ])
     assert.deepStrictEqual(urls("https://mcp.example.com/"), [["path", wellKnown, "exact"]])
+  })
+
+  it("RFC 9728 section 3.3, peers 4c 95: only the resource's own origin speaks for a path above it, if at all", () => {
+    const matches = (challengeUrl: string, match?: "exact") =>
+      Metadata.candidates({ resource: "https://mcp.example.com/a/mcp", challengeUrl, match }).map(
+        (candidate) => candidate.match
+      )
+    assert.deepStrictEqual(matches("https://mcp.example.com/prm"), ["prefix", "exact", "prefix"])
+    assert.deepStrictEqual(matches("https://MCP.example.com:443/prm"), ["prefix", "exact", "prefix"])
+    for (const url of [
+      "https://mcp.example.com:8443/prm",
+      "https://mcp.example.com.evil.example/prm",
+      "https://evil.example/https://mcp.example.com/"
+    ]) {
+      assert.deepStrictEqual(matches(url), ["exact", "exact", "prefix"], url)
+    }
+    assert.deepStrictEqual(matches("https://mcp.example.com/prm", "exact"), ["exact", "exact", "exact"])
   })
 
   it("no address is tried twice", () => {
@@ -136,6 +153,8 @@ describe("ProtectedResourceMetadata.candidates", () => {
       "https://u@meta.example",
       "https://[::1]/x",
       "http://127.0.0.1:6379/",
+      "https://x.localhost/prm",
+      "https://[::ffff:7f00:1]/prm",
       "/prm",
       ""
     ]) {

@@ -29,6 +29,18 @@ describe("OAuthHttpClient.discover, after a 401", () => {
       }).pipe(Effect.provide(layer))
   )
 
+  it.effect("RFC 9728 section 3.3, peers 4c 95: the very URL, where that is asked for", () =>
+    Effect.gen(function* () {
+      const challenge = `Bearer resource_metadata="${root}/notes"`
+      const exact = { match: "exact" } as const
+      for (const refused of [undefined, { challenge }]) {
+        assert.strictEqual((yield* OAuthHttpClient.discover(api, refused, exact)).resource, api)
+        const error = yield* Effect.flip(OAuthHttpClient.discover(`${api}/7`, refused, exact))
+        assert.strictEqual(error.reason, "resource_mismatch")
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("RFC 9728 section 3.1: without a challenge, looks at the well-known places", () =>
     Effect.gen(function* () {
       const needs = yield* OAuthHttpClient.discover(api, { challenge: undefined })

@@ -4,10 +4,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as WellKnown from "../../http/WellKnown.js"
 import * as Wire from "../../http/Wire.js"
-import type { AuthorizationServerMetadata } from "../../protocol/AuthorizationServerMetadata.js"
+import * as AuthorizationServerMetadata from "../../protocol/AuthorizationServerMetadata.js"
 import * as Issuer from "../../protocol/Issuer.js"
-import { DiscoveryError } from "../../protocol/OAuthError.js"
-import type { ProtocolViolation, TransportError } from "../../protocol/OAuthError.js"
+import type { DiscoveryError, ProtocolViolation, TransportError } from "../../protocol/OAuthError.js"
 import { JwksStore } from "../JwksStore.js"
 import { listed } from "./claimRules.js"
 import { JwksCache } from "./jwksCache.js"
@@ -37,7 +36,10 @@ export interface RemoteOptions extends Partial<Policy> {
   readonly metadata?:
     | ((
         issuer: string
-      ) => Effect.Effect<AuthorizationServerMetadata, DiscoveryError | TransportError | ProtocolViolation>)
+      ) => Effect.Effect<
+        AuthorizationServerMetadata.AuthorizationServerMetadata,
+        DiscoveryError | TransportError | ProtocolViolation
+      >)
     | undefined
 }
 
@@ -45,18 +47,13 @@ const operation = "Keyring.remote"
 
 const jwksUri = (wire: Wire.Wire, issuer: string, { metadata, wellKnown }: RemoteOptions) =>
   Effect.gen(function* () {
-    const { issuer: named, jwks_uri: uri } =
+    const known =
       metadata === undefined
         ? yield* WellKnown.serverMetadata(wire, operation, issuer, { wellKnown })
         : yield* metadata(issuer)
-    yield* Issuer.check(operation, issuer, named)
-    return uri === undefined
-      ? yield* new DiscoveryError({
-          operation,
-          reason: "missing_endpoint",
-          message: `${operation}: the metadata of ${issuer} has no jwks_uri.`
-        })
-      : uri
+    yield* Issuer.check(operation, issuer, known.issuer)
+    const { allowInsecure } = wire.limits
+    return yield* AuthorizationServerMetadata.endpoint(operation, known, "jwks_uri", { allowInsecure })
   })
 
 export const remoteKeyring = (

@@ -38,6 +38,24 @@ export const bodyContract = (name: string, layer: Subject): ReturnType<typeof de
       }).pipe(Effect.provide(layer))
     )
 
+    it.live(
+      "RFC 9728 section 5.1: where only the head is wanted, no body is waited for, and the connection is closed",
+      () =>
+        Effect.gen(function* () {
+          const { get, origin } = yield* setup()
+          yield* origin.script(
+            "/endless",
+            Origin.answer(401, Origin.endless, { "www-authenticate": "Bearer" })
+          )
+          yield* origin.script("/stream", Origin.answer(200, Origin.stalled(": hello\n\n")))
+          const refused = yield* get("Test.get", `${origin.url}/endless`, { headOnly: true })
+          assert.deepStrictEqual([refused.status, refused.headers["www-authenticate"]], [401, "Bearer"])
+          assert.strictEqual(refused.body.length, 0)
+          assert.strictEqual((yield* get("Test.get", `${origin.url}/stream`, { headOnly: true })).status, 200)
+          yield* Origin.allClosed
+        }).pipe(Effect.provide(layer))
+    )
+
     it.live("a body longer than its Content-Length is never read past the cap", () =>
       Effect.gen(function* () {
         const { origin, send } = yield* setup({ maxBodyBytes: 1000 })
