@@ -31,6 +31,8 @@ const transaction = Schema.Struct({
   acr: Schema.optional(Schema.Array(Schema.String)),
   /** Whom the ID token of the response is about; that of the token response must be about the same. */
   subject: Schema.optional(Schema.String),
+  /** Whose subject that is: its `iss`. */
+  subjectIssuer: Schema.optional(Schema.String),
   /** In milliseconds since the epoch, as `Clock` tells. */
   expiresAt: Schema.Number
 })

@@ -130,6 +130,7 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
             nonce: transaction.nonce.value,
             maxAge: Option.getOrUndefined(Option.map(transaction.maxAge, Duration.seconds)),
             acr: transaction.acr,
+            issuer: transaction.subjectIssuer,
             subject: transaction.subject,
             accessToken: tokens.accessToken
           })

@@ -70,8 +70,9 @@ export declare namespace Refresh {
   export interface Service {
     /**
      * Sends the refresh token of a token set, once, to the server that issued
-     * it. A new ID token is verified and must be of the same subject, and of the
-     * same `auth_time` where both tell one (OpenID Connect Core section 12.2).
+     * it. A new ID token is verified and must be of the same issuer and subject,
+     * and of the same `auth_time` where both tell one (OpenID Connect Core section
+     * 12.2).
      * When this fails with a `TransportError`, it is not known whether the
      * server has rotated the token.
      */
@@ -122,6 +123,7 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
         // Verified when it was received, and kept by us since: here it is only remembered.
         const login = Option.map(Jwt.decodeUnverified(before.idToken.value), ({ claims }) => claims)
         const verified = client.verifyIdToken(after.idToken.value, {
+          issuer: text(login, "iss"),
           subject: text(login, "sub") ?? "",
           nonce: text(login, "nonce"),
           nonceOptional: true,

@@ -110,8 +110,9 @@ export const make: Effect.Effect<UserInfo.Service, never, OAuthClient.OAuthClien
         const subject = yield* subjectOf(tokens, options.subject)
         const endpoint = yield* client.endpoint(operation, "userinfo_endpoint")
         const accept = options.signed === true ? mediaType : `application/json, ${mediaType}`
-        const response = yield* ProtectedGet.get(client, operation, endpoint, tokens, accept)
-        if (response.status !== 200) return yield* ProtectedGet.refusal(operation, response, tokens)
+        const answer = yield* ProtectedGet.get(client, operation, endpoint, tokens, accept)
+        const { response } = answer
+        if (response.status !== 200) return yield* ProtectedGet.refusal(operation, answer)
         const signed = ServerJwt.isMediaType(response, mediaType)
         if (!signed && options.signed === true) {
           return yield* ServerJwt.notSigned(operation, "OpenID Connect Core section 5.3.2")

@@ -59,6 +59,7 @@ describe("code id_token", () => {
         const { code, transaction: after } = yield* complete(form, transaction)
         assert.strictEqual(Redacted.value(code), form.get("code"))
         assert.strictEqual(after.subject, "alice")
+        assert.strictEqual(after.subjectIssuer, H.issuer)
         for (const shape of [
           (text: string) => text,
           (text: string) => `#${text}`,

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as CodeExchange from "effect-oauth/CodeExchange"
+import * as Quirks from "effect-oauth/Quirks"
 import * as Refresh from "effect-oauth/Refresh"
 import type { TokenSet } from "effect-oauth/TokenSet"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
@@ -118,6 +119,39 @@ describe("Refresh.refresh", () => {
       const { idToken } = yield* bent({ claims: { nonce: undefined, auth_time: undefined } })
       assert.isTrue(Option.isSome(idToken))
     }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.effect(
+    "OpenID Connect Core 12.2, peers 4c 93, 48: the same subject of another issuer is another person",
+    () => {
+      const ofTenant = (tid: string) =>
+        Misbehaviour.tokens({ idToken: { claims: { iss: `${H.issuer}/${tid}`, tid } } })
+      return Effect.gen(function* () {
+        yield* H.misbehave("token", ofTenant("one"))
+        const before = yield* loggedIn()
+        const { tokens } = yield* refresh(before)
+        yield* H.misbehave("token", ofTenant("two"), { times: 1 })
+        yield* H.fails(refresh(tokens, { onKeyOutage: "keep" }), "JwtError", "issuer")
+        // Nor where the ID token that came with the code is of another tenant than that of the token response.
+        const { exchange } = yield* CodeExchange.CodeExchange
+        const inHybrid = (issuer: string) =>
+          Effect.map(H.login(), ({ code, transaction }) => ({
+            code,
+            transaction: { ...transaction, subject: "alice", subjectIssuer: `${H.issuer}/${issuer}` }
+          }))
+        const { idToken } = yield* exchange(yield* inHybrid("one"))
+        assert.strictEqual(Option.getOrThrow(idToken).claims.iss, `${H.issuer}/one`)
+        yield* H.fails(exchange(yield* inHybrid("two")), "JwtError", "issuer")
+      }).pipe(
+        Effect.provide(
+          H.layer({
+            quirks: Quirks.make({
+              issuer: { template: `${H.issuer}/{tid}`, placeholder: "{tid}", claim: "tid", tenants: "any" }
+            })
+          })
+        )
+      )
+    }
   )
 
   it.effect("an ID token that comes where there was none is not taken for a login", () =>

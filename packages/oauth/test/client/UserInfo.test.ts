@@ -221,6 +221,28 @@ describe("UserInfo, with DPoP", () => {
     })
   )
 
+  it.effect("peers 4c 96: a proof that the server says back is not in the error", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* withDpop
+      yield* Effect.gen(function* () {
+        const granted = yield* bound
+        yield* H.misbehave(
+          "userinfo",
+          Misbehaviour.custom(({ headers }) =>
+            Effect.sync(() =>
+              Response.json(
+                { error: "invalid_dpop_proof", error_description: `bad: ${headers.get("dpop") ?? ""}!` },
+                { status: 400 }
+              )
+            )
+          )
+        )
+        const error = yield* H.fails(get(granted), "OAuthResponseError", "invalid_dpop_proof")
+        assert.strictEqual(error.description, "bad: <redacted>!")
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
   it.effect("RFC 9449 section 9, peers 4c 87: a nonce that is asked for is used, one time", () =>
     Effect.gen(function* () {
       const { layer } = yield* withDpop

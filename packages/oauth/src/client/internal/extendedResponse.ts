@@ -102,10 +102,18 @@ const hybrid = (
       state: transaction.state,
       hashesRequired: true
     })
+    // The issuer of the ID token is that of the response (RFC 9207 section 4), and what else the response says of it is the same.
+    if (others["iss"] !== undefined && others["iss"] !== claims.iss) {
+      return yield* new AuthorizationError({
+        operation,
+        reason: "issuer_mismatch",
+        message: `${operation}: the response and its ID token come from two servers (RFC 9207 section 2.4).`
+      })
+    }
     return {
-      // RFC 9207 section 4: the issuer of the ID token is that of the response.
-      parameters: new Map(Object.entries({ iss: claims.iss, ...others })),
-      transaction: { ...transaction, subject: claims.sub }
+      // It is one that the server speaks for, or its token had been refused.
+      parameters: new Map(Object.entries({ ...others, iss: transaction.issuer })),
+      transaction: { ...transaction, subject: claims.sub, subjectIssuer: claims.iss }
     }
   })
 

@@ -77,8 +77,10 @@ const sendOnce = (
     const headers: Record<string, string> = { accept: form.accept ?? "application/json" }
     for (const [name, value] of Object.entries({ ...credentials.headers, dpop: proof })) {
       if (value === undefined) continue
-      secrets.push(Redacted.value(value))
-      headers[name] = Redacted.value(value)
+      const text = Redacted.value(value)
+      // Basic tells the secret without its name as well.
+      secrets.push(text, text.slice(text.indexOf(" ") + 1))
+      headers[name] = text
     }
     const request = HttpClientRequest.post(endpoint, {
       headers,

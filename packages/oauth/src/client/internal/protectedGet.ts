@@ -11,6 +11,7 @@ import * as StepUpChallenge from "../../protocol/StepUpChallenge.js"
 import type { TokenSet } from "../../protocol/TokenSet.js"
 import * as Dpop from "../Dpop.js"
 import type { OAuthClient } from "../OAuthClient.js"
+import type { Answer } from "./formRequest.js"
 
 /**
  * Reads from an endpoint that takes an access token: as a bearer token
@@ -23,48 +24,36 @@ export const get = (
   url: string,
   tokens: TokenSet,
   accept: string
-): Effect.Effect<Wire.WireResponse, TransportError | ProtocolViolation | KeyringError | JwtError> =>
+): Effect.Effect<Answer, TransportError | ProtocolViolation | KeyringError | JwtError> =>
   Effect.gen(function* () {
     const request = HttpClientRequest.get(url).pipe(HttpClientRequest.setHeader("accept", accept))
     const token = Redacted.value(tokens.accessToken)
-    if (tokens.tokenType === "Bearer") {
-      return yield* client.wire.send(
-        operation,
-        HttpClientRequest.setHeader(request, "authorization", `Bearer ${token}`)
-      )
-    }
+    const send = (headers: Readonly<Record<string, string>>, secrets: ReadonlyArray<string>) =>
+      Effect.map(client.wire.send(operation, HttpClientRequest.setHeaders(request, headers)), (response) => ({
+        response,
+        secrets
+      }))
+    if (tokens.tokenType === "Bearer") return yield* send({ authorization: `Bearer ${token}` }, [token])
     const { dpop } = client
     if (tokens.tokenType === "N_A" || dpop === undefined)
       return yield* Dpop.notUsable(operation, tokens.tokenType)
-    const { response } = yield* dpop.exchange(
-      { method: "GET", url, accessToken: tokens.accessToken },
-      (proof) =>
-        Effect.map(
-          client.wire.send(
-            operation,
-            HttpClientRequest.setHeaders(request, {
-              authorization: `DPoP ${token}`,
-              dpop: Redacted.value(proof)
-            })
-          ),
-          (response) => ({ response })
-        )
-    )
-    return response
+    return yield* dpop.exchange({ method: "GET", url, accessToken: tokens.accessToken }, (redacted) => {
+      const proof = Redacted.value(redacted)
+      return send({ authorization: `DPoP ${token}`, dpop: proof }, [token, proof])
+    })
   })
 
 /** What a resource that refused says: in its challenge (RFC 6750 section 3), else in its body, else by its status. */
 export const refusal = (
   operation: string,
-  response: Wire.WireResponse,
-  tokens: TokenSet
+  { response, secrets }: Answer
 ): Effect.Effect<never, TransportError | OAuthResponseError> =>
   Effect.gen(function* () {
     const error = ErrorResponse.decode(yield* said(operation, response), {
       operation,
       status: response.status,
       retryAfter: yield* Wire.retryAfter(response),
-      secrets: [Redacted.value(tokens.accessToken)]
+      secrets
     })
     return Option.isSome(error)
       ? yield* error.value

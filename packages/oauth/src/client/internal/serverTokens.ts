@@ -15,11 +15,15 @@ import { opened } from "./encrypted.js"
 import { algorithms } from "./algorithms.js"
 
 /** What an ID token must say besides who issued it and for whom. */
-export type Expectation = Omit<JwtProfile.IdTokenOptions, "issuer" | "clientId" | "algorithms">
+export interface Expectation extends Omit<JwtProfile.IdTokenOptions, "issuer" | "clientId" | "algorithms"> {
+  /** The issuer of the ID token before: of those that a server speaks for, no other will do, since a subject is its issuer's. */
+  readonly issuer?: string | undefined
+}
 
 /** The tokens of one server, as its client judges them. */
 export interface ServerTokens {
-  readonly keys: RemoteJwks.RemoteJwks
+  /** Those of every issuer that the server speaks for. */
+  readonly keys: Keyring
   /**
    * Verifies an ID token against the keys of the server (OpenID Connect Core
    * section 3.1.3.7). The algorithms are the asymmetric ones that the server
@@ -45,13 +49,12 @@ export const make = (
     const keys = yield* RemoteJwks.make(options)
     const issuers = options.quirks?.issuers
     const nonceless = options.quirks?.switches.omitNonce === true
-    const verifier = yield* JwtVerifier.fromKeyring(
-      issuers === undefined ? keys : keysOfAll(keys, issuer, issuers)
-    )
+    const ofAll = issuers === undefined ? keys : keysOfAll(keys, issuer, issuers)
+    const verifier = yield* JwtVerifier.fromKeyring(ofAll)
     const verify = <A>(token: Redacted.Redacted<string>, profile: JwtProfile.JwtProfile<A>) =>
       Effect.flatMap(opened(decrypter, token), (signed) => verifier.verify(signed, profile))
     return {
-      keys,
+      keys: ofAll,
       verifyIdToken: (idToken, metadata, expectation) =>
         Effect.filterOrFail(
           verify(
@@ -59,7 +62,10 @@ export const make = (
             JwtProfile.idToken({
               ...expectation,
               nonceOptional: nonceless || expectation.nonceOptional,
-              issuer: issuers?.accepts ?? issuer,
+              issuer:
+                issuers === undefined
+                  ? issuer
+                  : (of) => issuers.accepts(of) && of === (expectation.issuer ?? of),
               clientId,
               algorithms: algorithms(metadata.id_token_signing_alg_values_supported)
             })

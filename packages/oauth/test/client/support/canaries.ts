@@ -79,7 +79,9 @@ export const echo = (status: number): Misbehaviour.Misbehaviour =>
     Effect.promise(async () => {
       const form = await request.text()
       const decoded = [...new URLSearchParams(form)].map(([name, value]) => `${name}=${value}`)
-      const said = [request.headers.get("authorization"), request.headers.get("dpop"), form, ...decoded]
+      const authorization = request.headers.get("authorization") ?? ""
+      const bare = authorization.replace(/^\w+ /, "")
+      const said = [bare, authorization, request.headers.get("dpop"), form, ...decoded]
       const [, ...secrets] = [...new URLSearchParams(form).values()]
       const header = (said.join(" ").match(/[ -~]/g) ?? []).join("").replaceAll('"', "'").slice(0, 4000)
       return Response.json(
