@@ -14,6 +14,8 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { KeyringService } from "effect-oauth/Keyring"
@@ -85,6 +87,22 @@ const unknownEndpoint: Effect.Effect<never> = Effect.zipRight(
   Effect.die(HttpServerResponse.empty({ status: 500 }))
 )
 
+/** Of two APIs with one path, nobody could tell whose endpoint a request is for, and what that needs. */
+const sharedByApis: Effect.Effect<never> = Effect.zipRight(
+  Effect.logError(
+    "One BearerAuth protects more than the API its layer was given, which is built once, and refuses all requests: give each API a BearerAuth of its own (BearerAuth.layerAuthenticator over one Authenticator)"
+  ),
+  Effect.die(HttpServerResponse.empty({ status: 500 }))
+)
+
+/** Whether a request is under way, and nothing is built. */
+const isServing = (): boolean =>
+  Option.exists(Fiber.getCurrentFiber(), (fiber) =>
+    Option.isSome(
+      Context.getOption(fiber.getFiberRef(FiberRef.currentContext), HttpServerRequest.HttpServerRequest)
+    )
+  )
+
 const notFound: Effect.Effect<never> = Effect.die(HttpServerResponse.empty({ status: 404 }))
 
 /**
@@ -92,6 +110,10 @@ const notFound: Effect.Effect<never> = Effect.die(HttpServerResponse.empty({ sta
  * endpoints need: fails with a `ResourceServerError` if that cannot be meant, or
  * if an endpoint is open that has requirements, or that is the only one of its
  * group without protection and is not annotated as `Open`.
+ *
+ * It is for this API, built once. A service that is given to another one too
+ * would judge that by the requirements of this: all requests are then refused
+ * with 500, and the log says why.
  *
  * @since 0.1.0
  * @category constructors
@@ -136,19 +158,27 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
           })
     }
 
+    const guard = Effect.withFiberRuntime<
+      AccessToken.Principal,
+      Refusal,
+      HttpServerRequest.HttpServerRequest
+    >((fiber) => {
+      const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+      const requirements = requirementsOf(fiber.currentContext, request)
+      if (requirements === undefined && !endpoints.isWhole) return unknownEndpoint
+      if (places > endpoints.places) return sharedByApis
+      return requirements === undefined
+        ? Effect.zipRight(authenticate(request, {}), notFound)
+        : authenticate(request, requirements)
+    })
+
+    let places = 0
     return {
-      oauth2: () =>
-        Effect.withFiberRuntime<AccessToken.Principal, Refusal, HttpServerRequest.HttpServerRequest>(
-          (fiber) => {
-            const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-            const requirements = requirementsOf(fiber.currentContext, request)
-            return requirements !== undefined
-              ? authenticate(request, requirements)
-              : endpoints.isWhole
-                ? Effect.zipRight(authenticate(request, {}), notFound)
-                : unknownEndpoint
-          }
-        )
+      /** Read once for each place of this guard in an API when that is built; nothing else tells of another API. */
+      get oauth2() {
+        if (!isServing()) places++
+        return () => guard
+      }
     }
   })
 

@@ -2,16 +2,20 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { assert, describe, it } from "@effect/vitest"
+import * as Authenticator from "effect-oauth-resource-server/Authenticator"
 import * as BearerAuth from "effect-oauth-resource-server/BearerAuth"
 import { Open, Requires } from "effect-oauth-resource-server/Requirements"
+import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { Api, appOf, groups, issuer, live, request, resource, sender, serve } from "./support/api.js"
 import { challengeOf, mint, protection } from "./support/asking.js"
 import { watch } from "./support/watched.js"
@@ -279,6 +283,83 @@ describe("an endpoint of another API than the layer was given", () => {
       )
       for (const { status } of answers) assert.strictEqual(status, 500)
       assert.match(lines.join(), /ERROR.*not in the API its layer was given/)
+    }).pipe(provided)
+  )
+})
+
+describe("one BearerAuth for two APIs with the same path", () => {
+  const apiOf = <const Id extends string>(id: Id, scope: string) =>
+    HttpApi.make(id).add(
+      group("notes")
+        .add(get("all", "/notes").annotate(Requires, { scope: [scope] }))
+        .middleware(BearerAuth.BearerAuth)
+    )
+  const V1 = apiOf("v1", "notes:read")
+  const V2 = apiOf("v2", "admin")
+  const done = () => Effect.succeed("done")
+  const v1 = HttpApiBuilder.api(V1).pipe(
+    Layer.provide(HttpApiBuilder.group(V1, "notes", (_) => _.handle("all", done)))
+  )
+  const v2 = HttpApiBuilder.api(V2).pipe(
+    Layer.provide(HttpApiBuilder.group(V2, "notes", (_) => _.handle("all", done)))
+  )
+  const statuses = (
+    one: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, Scope.Scope>,
+    other: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, Scope.Scope>
+  ) =>
+    Effect.gen(function* () {
+      const app = HttpRouter.empty.pipe(
+        HttpRouter.mountApp("/v1", yield* one),
+        HttpRouter.mountApp("/v2", yield* other)
+      )
+      const send = yield* sender(app)
+      const authorization = `Bearer ${yield* mint({ scope: ["notes:read"] })}`
+      // The API that was not given comes first: nothing may depend on the order of requests.
+      return yield* Effect.forEach(["/v2/notes", "/v1/notes"], (path) =>
+        Effect.map(send(request(path, { authorization })), ({ status }) => status)
+      )
+    }).pipe(Effect.orDie)
+
+  it.scoped("is refused for both, and the log says what to do", () =>
+    Effect.gen(function* () {
+      const shared = yield* Layer.build(BearerAuth.layer(V1, { resource, issuer }))
+      const auth = Layer.succeedContext(shared)
+      const [answers, { lines }] = yield* watch(
+        statuses(appOf(Layer.provide(v1, auth)), appOf(Layer.provide(v2, auth)))
+      )
+      assert.deepStrictEqual(answers, [500, 500])
+      assert.match(lines.join(), /ERROR.*give each API a BearerAuth of its own/)
+    }).pipe(provided)
+  )
+
+  it.scoped("a layer for each over one authenticator judges each by its own requirements", () =>
+    Effect.gen(function* () {
+      const authenticator = yield* Layer.build(
+        Layer.provideMerge(Authenticator.layer, ResourceServer.layer({ resource, issuer }))
+      )
+      const auth = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+        api: HttpApi.HttpApi<Id, Groups, E, R>
+      ) => Layer.provide(BearerAuth.layerAuthenticator(api), Layer.succeedContext(authenticator))
+      assert.deepStrictEqual(
+        yield* statuses(appOf(Layer.provide(v1, auth(V1))), appOf(Layer.provide(v2, auth(V2)))),
+        [403, 200]
+      )
+    }).pipe(provided)
+  )
+
+  it.scoped("a program may put its own middleware around the one that it was given", () =>
+    Effect.gen(function* () {
+      const around = Layer.effect(
+        BearerAuth.BearerAuth,
+        Effect.map(BearerAuth.BearerAuth, (inner) =>
+          BearerAuth.BearerAuth.of({ oauth2: (token) => Effect.zipRight(Effect.void, inner.oauth2(token)) })
+        )
+      ).pipe(Layer.provide(BearerAuth.layer(V1, { resource, issuer })))
+      const send = yield* serve(Layer.provide(v1, around))
+      const authorization = `Bearer ${yield* mint({ scope: ["notes:read"] })}`
+      for (const _ of [1, 2, 3]) {
+        assert.strictEqual((yield* send(request("/notes", { authorization }))).status, 200)
+      }
     }).pipe(provided)
   )
 })

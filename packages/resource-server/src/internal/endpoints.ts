@@ -26,6 +26,11 @@ export interface Endpoint {
   readonly requirements: Requirements
 }
 
+const hasOf =
+  (guard: { readonly key: string }) =>
+  (tags: ReadonlySet<HttpApiMiddleware.TagClassAny>): boolean =>
+    [...tags].some(({ key }) => key === guard.key)
+
 const requiredBy = (annotations: Context.Context<never>): Requirements =>
   Option.getOrElse(Context.getOption(annotations, Requires), () => ({}))
 
@@ -35,8 +40,7 @@ export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
   guard: { readonly key: string }
 ): ReadonlyArray<Endpoint> => {
   const found: Array<Endpoint> = []
-  const has = (tags: ReadonlySet<HttpApiMiddleware.TagClassAny>): boolean =>
-    [...tags].some(({ key }) => key === guard.key)
+  const has = hasOf(guard)
   HttpApi.reflect(api, {
     onGroup: () => {},
     onEndpoint: ({ endpoint, group, mergedAnnotations, middleware }) => {
@@ -54,6 +58,23 @@ export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
     }
   })
   return found
+}
+
+/** The groups and endpoints at which the guard stands itself, and the API where it does. */
+const placesOf = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  guard: { readonly key: string }
+): number => {
+  const has = hasOf(guard)
+  const places = new Set<unknown>(has(api.middlewares) ? [api] : [])
+  HttpApi.reflect(api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint, group }) => {
+      if (has(endpoint.middlewares)) places.add(endpoint)
+      else if (has(group.middlewares)) places.add(group)
+    }
+  })
+  return places.size
 }
 
 /** Why the endpoints cannot be as they were meant to be. */
@@ -106,6 +127,8 @@ const ownPath = ({ path, prefix }: HttpRouter.Route<unknown, unknown>): string =
 export interface Endpoints {
   /** Whether the API as a whole is protected: then requests are judged before they are routed. */
   readonly isWhole: boolean
+  /** How often the guard is put somewhere when this API is built once, and nothing else is. */
+  readonly places: number
   readonly ofRoute: (route: HttpRouter.Route<unknown, unknown>) => Requirements | undefined
   readonly ofRequest: (method: string, url: string) => Requirements | undefined
 }
@@ -134,11 +157,13 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       const other = table.get(key)
       table.set(key, other === undefined ? requirements : combine(other, requirements))
     }
-    const isWhole = [...api.middlewares].some(({ key }) => key === guard.key)
+    const isWhole = hasOf(guard)(api.middlewares)
+    const places = placesOf(api, guard)
     return Effect.map(isWhole ? matcher(endpoints, table) : Effect.succeed(nowhere), (ofRequest) => ({
       ofRoute: (route) => table.get(keyOf(route.method, ownPath(route))),
       ofRequest,
-      isWhole
+      isWhole,
+      places
     }))
   })
 
