@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -12,16 +11,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as FlightCache from "../http/FlightCache.js"
 import * as Wire from "../http/Wire.js"
-import * as Endpoint from "../protocol/Endpoint.js"
-import { JwtError, KeyringError } from "../protocol/OAuthError.js"
-import type { TransportError } from "../protocol/OAuthError.js"
-import * as Base64Url from "./internal/base64url.js"
+import { JwtError } from "../protocol/OAuthError.js"
+import type { KeyringError } from "../protocol/OAuthError.js"
+import * as FetchedList from "./internal/fetchStatusList.js"
 import * as StatusList from "./internal/statusList.js"
+import * as StatusLists from "./internal/statusLists.js"
 import * as StatusReference from "./internal/statusReference.js"
 import type { JwtClaims } from "./Jwt.js"
-import * as JwtProfile from "./JwtProfile.js"
+import type * as JwtProfile from "./JwtProfile.js"
 import * as JwtVerifier from "./JwtVerifier.js"
 import { KeyringService } from "./Keyring.js"
 import { TokenVerifier } from "./TokenVerifier.js"
@@ -101,6 +99,12 @@ export interface Options extends JwtProfile.JwtProfile.Common {
   readonly timeToLive?: Duration.DurationInput | undefined
   /** How long it is kept at least, whatever its `ttl`, but never past its `exp`. 5 seconds. */
   readonly minTimeToLive?: Duration.DurationInput | undefined
+  /**
+   * How long after that a list still serves while no newer one can be fetched,
+   * but never past its `exp`. 0: an outage of the lists is one of the API. Longer
+   * than that, and whoever keeps the lists away keeps a revoked token good so long.
+   */
+  readonly staleFor?: Duration.DurationInput | undefined
   /** How many lists are kept; the one asked for longest ago goes. 100. */
   readonly maximum?: number | undefined
   /** The longest status list token that is read, in bytes. 1 MiB. */
@@ -109,13 +113,6 @@ export interface Options extends JwtProfile.JwtProfile.Common {
   readonly maxListBytes?: number | undefined
   /** Refuse lists that are not on the origin of the issuer. false: lists may be with a third party, since they are signed. */
   readonly sameOrigin?: boolean | undefined
-}
-
-/** A list as it is kept; instants in seconds. */
-interface Known extends StatusList.StatusList {
-  readonly issuedAt: number
-  readonly exp: number | undefined
-  readonly ttl: number | undefined
 }
 
 /**
@@ -133,46 +130,22 @@ export const make = (
     const { accepts = [0], maxListBytes = 4 * 1024 * 1024, maxTokenBytes = 1024 * 1024 } = options
     const verifier = yield* JwtVerifier.fromKeyring(yield* KeyringService, { maxTokenBytes })
     const longest = Duration.toMillis(options.timeToLive ?? "15 minutes")
-    const shortest = Math.min(Duration.toMillis(options.minTimeToLive ?? "5 seconds"), longest)
-
-    const lists = yield* FlightCache.make<Known, KeyringError>({
-      maximum: options.maximum ?? 100,
-      keepUntil: ({ exp = Infinity, ttl = Infinity }, now) =>
-        Math.min(now + Math.min(Math.max(ttl * 1000, shortest), longest), exp * 1000)
+    const lists = yield* StatusLists.make({
+      fetch: (issuer, uri) =>
+        FetchedList.fetch({ ...options, wire, verifier, maxListBytes, maxTokenBytes, issuer, uri }),
+      longest,
+      shortest: Math.min(Duration.toMillis(options.minTimeToLive ?? "5 seconds"), longest),
+      staleFor: Duration.toMillis(options.staleFor ?? 0),
+      maximum: options.maximum ?? 100
     })
-
-    const fetch = (issuer: string, uri: string): Effect.Effect<Known, KeyringError> =>
-      Effect.gen(function* () {
-        const request = HttpClientRequest.get(uri).pipe(
-          HttpClientRequest.setHeader("accept", "application/statuslist+jwt")
-        )
-        const response = yield* wire.send(operation, request, { maxBodyBytes: maxTokenBytes })
-        if (response.status !== 200) return yield* yield* Wire.statusError(operation, response)
-        const token = (yield* Wire.text(operation, response)).trim()
-        const { algorithms, leeway } = options
-        const { claims } = yield* verifier.verify(
-          token,
-          JwtProfile.statusList({ issuer, uri, algorithms, leeway })
-        )
-        const { bits, lst } = claims.status_list
-        const compressed = Base64Url.decodeBytes(lst)
-        const bytes =
-          compressed === undefined
-            ? yield* Effect.fail("damaged" as const)
-            : yield* StatusList.inflate(compressed, maxListBytes)
-        return { bits, bytes, issuedAt: claims.iat, exp: claims.exp, ttl: claims.ttl }
-      }).pipe(Effect.mapError((error) => listProblem(issuer, uri, error, maxListBytes)))
 
     const statusOf: TokenStatus.Service["statusOf"] = (claims) =>
       Effect.gen(function* () {
         const reference = yield* StatusReference.read(operation, claims)
         if (Option.isNone(reference)) return Option.none()
         const { index, issuer, uri } = reference.value
-        const forbidden = placeProblem(issuer, uri, wire.limits, options.sameOrigin === true)
-        if (Option.isSome(forbidden)) {
-          return yield* failure(issuer, "forbidden", `${Endpoint.show(uri)} ${forbidden.value}`)
-        }
-        const list = yield* lists.get(JSON.stringify([issuer, uri]), fetch(issuer, uri))
+        yield* FetchedList.checkPlace(issuer, uri, wire.limits, options.sameOrigin === true)
+        const list = yield* lists(issuer, uri)
         const value = StatusList.at(list, index)
         return value === undefined
           ? yield* refuse("the token is not in the status list that it refers to")
@@ -228,76 +201,14 @@ export const layerVerifier = <E, R>(
 ): Layer.Layer<TokenVerifier, E, R | TokenStatus> =>
   Layer.provide(Layer.effect(TokenVerifier, Effect.flatMap(TokenVerifier, verifier)), inner)
 
-const operation = "TokenStatus.check"
-
-/** Why a list may not be fetched from there: the rules of every endpoint, and the program's own. */
-const placeProblem = (
-  issuer: string,
-  uri: string,
-  rules: Endpoint.Options,
-  sameOrigin: boolean
-): Option.Option<string> => {
-  const originOf = (url: string) =>
-    Option.getOrUndefined(Option.map(Endpoint.parts(url), ({ origin }) => origin))
-  return Option.orElse(Endpoint.problem(uri, rules), () =>
-    rules.allowInsecure !== true && Endpoint.isLoopback(uri) && !Endpoint.isLoopback(issuer)
-      ? Option.some("is on this machine, but the issuer is not")
-      : sameOrigin && originOf(uri) !== originOf(issuer)
-        ? Option.some("is not on the origin of the issuer, as the policy wants it")
-        : Option.none()
-  )
-}
-
-const listProblem = (
-  issuer: string,
-  uri: string,
-  error: TransportError | JwtError | KeyringError | "damaged" | "too_large",
-  maxListBytes: number
-): KeyringError => {
-  const list = `the status list at ${Endpoint.show(uri)}`
-  if (error === "damaged") return failure(issuer, "malformed", `${list} cannot be decompressed`)
-  if (error === "too_large") {
-    return failure(
-      issuer,
-      "malformed",
-      `${list} grows to more than ${maxListBytes} bytes when it is decompressed`
-    )
-  }
-  switch (error._tag) {
-    case "KeyringError":
-      return error
-    case "TransportError":
-      return error.reason === "too_large"
-        ? failure(issuer, "malformed", `${list} is too large`)
-        : failure(issuer, "unavailable", `${list} could not be had. ${error.message}`, error.retryAfter)
-    default:
-      return error.reason === "expired"
-        ? failure(issuer, "unavailable", `${list} has expired, and no newer one is there`)
-        : failure(issuer, "malformed", `${list} is not accepted (${error.reason}). ${error.message}`)
-  }
-}
-
-const failure = (
-  issuer: string,
-  reason: KeyringError["reason"],
-  problem: string,
-  retryAfter?: number
-): KeyringError =>
-  new KeyringError({
-    operation,
-    reason,
-    issuer,
-    retriable: reason === "unavailable",
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-    message: `${operation}: ${problem.replace(/\.$/, "")}.`
-  })
-
 const described = (value: number): string =>
   value === 1
     ? "the token has been revoked"
     : value === 2
       ? "the token is suspended"
       : `the status of the token is ${value}, which is not accepted`
+
+const { operation } = FetchedList
 
 const refuse = (problem: string): JwtError =>
   new JwtError({ operation, reason: "claim", claim: "status", message: `${operation}: ${problem}.` })

@@ -344,6 +344,42 @@ describe("TokenStatus and time", () => {
     }).pipe(Effect.provide(layer()))
   )
 
+  it.effect("where it is allowed, an old list serves in an outage, and a newer one is looked for soon", () =>
+    Effect.gen(function* () {
+      yield* publish({ ttl: 60, exp: 1000 })
+      assert.strictEqual(yield* verdict(statusOf(0)), "JwtError claim")
+      yield* serve(Effect.sync(() => new Response("", { status: 503 })))
+      yield* TestClock.adjust("60 seconds")
+      assert.strictEqual(yield* verdict(), "accepted")
+      assert.strictEqual(yield* verdict(statusOf(0)), "JwtError claim", "what was revoked stays so")
+      assert.strictEqual(yield* fetches, 2, "not for each token")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* verdict(), "accepted")
+      assert.strictEqual(yield* fetches, 3)
+      // What is there and wrong is no outage.
+      yield* publish({ sub: "other" })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* verdict(), "KeyringError malformed")
+      yield* serve(Effect.sync(() => new Response("", { status: 503 })))
+      yield* TestClock.adjust("110 seconds")
+      assert.strictEqual(yield* verdict(), "KeyringError unavailable", "two minutes after its ttl")
+      yield* publish({ ttl: 60, status_list: revoked })
+      assert.strictEqual(yield* verdict(), "JwtError claim")
+    }).pipe(Effect.provide(layer({ staleFor: "2 minutes" })))
+  )
+
+  it.effect("an old list never serves past its exp", () =>
+    Effect.gen(function* () {
+      yield* publish({ ttl: 60, exp: 100 })
+      assert.strictEqual(yield* verdict(), "accepted")
+      yield* serve(Effect.sync(() => new Response("", { status: 503 })))
+      yield* TestClock.adjust("99 seconds")
+      assert.strictEqual(yield* verdict(), "accepted")
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(yield* verdict(), "KeyringError unavailable")
+    }).pipe(Effect.provide(layer({ staleFor: "1 hour" })))
+  )
+
   it.effect("lists are kept up to a number of them", () =>
     Effect.gen(function* () {
       const at = (n: number) => `${uri}/${n}`
