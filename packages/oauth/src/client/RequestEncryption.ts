@@ -40,7 +40,7 @@ export type RequestEncryption = (
  */
 export interface Options extends Pick<JwtEncrypter.RemoteOptions, "sameOrigin" | "timeToLive"> {
   /** Else the first of `JwtEncrypter.keyManagement` that the server lists and publishes a key for. */
-  readonly algorithm?: (typeof JwtEncrypter.keyManagement)[number] | undefined
+  readonly algorithm?: JwtEncrypter.PublicKeyManagement | undefined
   /** Else the first of `JwtEncrypter.contentEncryption` that the server lists; A128CBC-HS256 where it lists none. */
   readonly encryption?: ContentEncryption | undefined
   /** Which of the server's keys; else the first that fits, one with `use` `enc` before others. */
@@ -88,7 +88,7 @@ const operation = "RequestObject.sign"
 const algorithmsFor = (
   metadata: AuthorizationServerMetadata,
   wanted: Options["algorithm"]
-): Effect.Effect<ReadonlyArray<(typeof JwtEncrypter.keyManagement)[number]>, DiscoveryError> => {
+): Effect.Effect<ReadonlyArray<JwtEncrypter.PublicKeyManagement>, DiscoveryError> => {
   const listed = metadata.request_object_encryption_alg_values_supported
   const wishes = wanted === undefined ? JwtEncrypter.keyManagement : [wanted]
   const agreed = wishes.filter((one) => listed?.includes(one) ?? wanted !== undefined)

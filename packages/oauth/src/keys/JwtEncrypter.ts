@@ -21,13 +21,21 @@ import type { ContentEncryption, KeyManagement } from "./JwtDecrypter.js"
 import type * as RemoteJwks from "./RemoteJwks.js"
 
 /**
- * The ways to give the content key to the owner of a public key (RFC 7518
- * section 4), the one to prefer first. RSA1_5 is not among them.
+ * A way to give the content key to the owner of a public key (RFC 7518 section
+ * 4). RSA1_5 is not among them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PublicKeyManagement = Extract<KeyManagement, `RSA-OAEP${string}` | `ECDH-ES${string}`>
+
+/**
+ * All of them, the one to prefer first.
  *
  * @since 0.1.0
  * @category constants
  */
-export const keyManagement = [
+export const keyManagement: ReadonlyArray<PublicKeyManagement> = [
   "ECDH-ES",
   "ECDH-ES+A256KW",
   "ECDH-ES+A192KW",
@@ -36,7 +44,7 @@ export const keyManagement = [
   "RSA-OAEP-384",
   "RSA-OAEP-512",
   "RSA-OAEP"
-] as const satisfies ReadonlyArray<KeyManagement>
+]
 
 /**
  * The ways to encrypt the content (RFC 7518 section 5), the one to prefer first.
@@ -61,7 +69,7 @@ export const contentEncryption: ReadonlyArray<ContentEncryption> = [
  */
 export interface Choice {
   /** The values that `alg` may have; the first for which there is a key. */
-  readonly algorithms: ReadonlyArray<(typeof keyManagement)[number]>
+  readonly algorithms: ReadonlyArray<PublicKeyManagement>
   readonly encryption: ContentEncryption
   /** The key to encrypt to; else the first that fits, one that says that it is for encryption before others. */
   readonly kid?: string | undefined
