@@ -7,11 +7,10 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type { WireResponse } from "../http/Wire.js"
 import * as Wire from "../http/Wire.js"
-import * as Jwt from "../keys/Jwt.js"
 import * as JwtSigner from "../keys/JwtSigner.js"
 import type { Keyring } from "../keys/Keyring.js"
 import * as Endpoint from "../protocol/Endpoint.js"
@@ -51,7 +50,8 @@ const isChallenge = (text: unknown): text is string =>
  * `aud`, a `jti`, and the challenge of the server: of its `challenge_endpoint`,
  * or of the `OAuth-Client-Attestation-Challenge` header of its last answer. A
  * request that is refused for want of a challenge (`use_attestation_challenge`)
- * is sent one more time with the one that came with the refusal.
+ * is made anew one time, with the one that came with the refusal: a DPoP proof or
+ * an assertion in it is another, too.
  *
  * @since 0.1.0
  * @category constructors
@@ -65,11 +65,6 @@ export const make = <R = never>({
     const challenges = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
     const originOf = (url: string) => new URL(url).origin
 
-    const prove = (clientId: unknown, audience: unknown, challenge: string | undefined) =>
-      signer.sign(
-        { iss: clientId, aud: audience, challenge },
-        { typ: "oauth-client-attestation-pop+jwt", lifetime: "60 seconds" }
-      )
     const remember = (url: string, challenge: string): Effect.Effect<void> =>
       Ref.update(challenges, (known) => {
         const origin = originOf(url)
@@ -83,33 +78,28 @@ export const make = <R = never>({
           const attested = yield* attestation
           const known = (yield* Ref.get(challenges)).get(originOf(request.endpoint))
           const challenge = known ?? (yield* fetchChallenge(request))
-          const proof = yield* prove(request.clientId, request.metadata.issuer, challenge)
+          const proof = yield* signer.sign(
+            { iss: request.clientId, aud: request.metadata.issuer, challenge },
+            { typ: "oauth-client-attestation-pop+jwt", lifetime: "60 seconds" }
+          )
           return {
             headers: { [attestationHeader]: attested, [proofHeader]: proof },
-            parameters: [["client_id", request.clientId]]
+            parameters: [["client_id", request.clientId]],
+            again: (response) => {
+              const told = response.headers[challengeHeader]
+              // Compared with what this proof had: others may have learned the same one in the meantime.
+              return isChallenge(told) && told !== challenge && wantsChallenge(response)
+            }
           }
         }),
       adapt: (wire) => ({
         ...wire,
         send: (operation, request, options) =>
-          Effect.gen(function* () {
-            const response = yield* wire.send(operation, request, options)
-            const challenge = response.headers[challengeHeader]
-            const proof = request.headers[proofHeader]
-            if (proof === undefined || !isChallenge(challenge)) return response
-            yield* remember(request.url, challenge)
-            const claims = Jwt.decodeUnverified(proof)
-            if (!wantsChallenge(response) || claims._tag === "None") return response
-            const { aud, challenge: sent, iss } = claims.value.claims
-            // Compared with what this proof had: others may have learned the same one in the meantime.
-            if (sent === challenge) return response
-            const again = yield* Effect.option(prove(iss, aud, challenge))
-            if (again._tag === "None") return response
-            return yield* wire.send(
-              operation,
-              HttpClientRequest.setHeader(request, proofHeader, Redacted.value(again.value)),
-              options
-            )
+          Effect.tap(wire.send(operation, request, options), ({ headers }) => {
+            const challenge = headers[challengeHeader]
+            return request.headers[proofHeader] !== undefined && isChallenge(challenge)
+              ? remember(request.url, challenge)
+              : Effect.void
           })
       })
     }

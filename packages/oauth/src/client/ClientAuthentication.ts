@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
-import type { Wire } from "../http/Wire.js"
+import type { Wire, WireResponse } from "../http/Wire.js"
 import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import type { KeyringService } from "../keys/Keyring.js"
 import * as Keyring from "../keys/Keyring.js"
@@ -39,6 +39,12 @@ export interface Credentials {
   readonly parameters: ReadonlyArray<Parameter>
   /** What else is secret in them: a server may send it back in an error, where it must not stay. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted<string>> | undefined
+  /**
+   * Whether an answer refuses them for want of what it brings itself, such as a
+   * challenge: then the whole request is made anew, one time, with other
+   * credentials and another DPoP proof.
+   */
+  readonly again?: ((response: WireResponse) => boolean) | undefined
 }
 
 /**

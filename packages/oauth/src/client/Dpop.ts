@@ -101,12 +101,14 @@ export const make = (options: Options = {}): Effect.Effect<Dpop, KeyringError> =
       learn,
       exchange: (request, send) =>
         Effect.gen(function* () {
+          // Each answer may bring the next nonce, that of the repetition too (section 8.2).
           const attempt = (nonce: string | undefined) =>
-            Effect.flatMap(prover.prove({ ...request, nonce }), send)
+            Effect.tap(Effect.flatMap(prover.prove({ ...request, nonce }), send), ({ response }) =>
+              learn(request.url, response.headers)
+            )
           const sent = yield* nonceFor(request.url)
           const answer = yield* attempt(sent)
           const { response } = answer
-          yield* learn(request.url, response.headers)
           const told = response.headers["dpop-nonce"]
           // Compared with what this proof had: others may have learned the same nonce in the meantime.
           return NonceMemory.isNonce(told) && told !== sent && wantsNonce(response)

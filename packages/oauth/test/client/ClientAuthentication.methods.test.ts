@@ -6,7 +6,9 @@ import * as AssertionSource from "effect-oauth/AssertionSource"
 import * as ClientAttestation from "effect-oauth/ClientAttestation"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
+import * as Dpop from "effect-oauth/Dpop"
 import * as Keyring from "effect-oauth/Keyring"
+import type * as OAuthClient from "effect-oauth/OAuthClient"
 import { KeyringError } from "effect-oauth/OAuthError"
 import * as Revocation from "effect-oauth/Revocation"
 import * as jose from "jose"
@@ -30,12 +32,17 @@ const sent = (
   authentication: ClientAuthentication.ClientAuthentication,
   clientId = "app",
   answer: (sent: A.Sent) => Response = tokens,
-  more: Readonly<Record<string, unknown>> = {}
+  more: Readonly<Record<string, unknown>> = {},
+  options: Partial<OAuthClient.OAuthClient.Options> = {}
 ) => {
   const seen: Array<A.Sent> = []
   return Effect.flatMap(ClientCredentials.ClientCredentials, ({ request }) => Effect.either(request())).pipe(
     Effect.provide(
-      A.flows({ issuer, clientId, metadata: { ...metadata, ...more }, authentication }, answer, seen)
+      A.flows(
+        { issuer, clientId, metadata: { ...metadata, ...more }, authentication, ...options },
+        answer,
+        seen
+      )
     ),
     Effect.map((result) => ({ result, seen, form: seen.at(-1)?.form ?? new URLSearchParams() }))
   )
@@ -261,6 +268,44 @@ describe("ClientAttestation", () => {
         ["Right", "Right", "Right"]
       )
       assert.strictEqual(all[0].seen.length, 6)
+    })
+  )
+
+  it.effect("a challenge that the answer to a repetition brings is the next", () =>
+    Effect.gen(function* () {
+      const authentication = yield* make
+      let next = 0
+      const answer = (one: A.Sent) => {
+        const isGood = next > 0 && jose.decodeJwt(proofOf(one))["challenge"] === `c-${next}`
+        next += 1
+        if (!isGood) return refusal(`c-${next}`)
+        const good = tokens()
+        good.headers.set("oauth-client-attestation-challenge", `c-${next}`)
+        return good
+      }
+      assert.strictEqual((yield* sent(authentication, "app", answer)).seen.length, 2)
+      assert.strictEqual((yield* sent(authentication, "app", answer)).seen.length, 1)
+      assert.strictEqual((yield* sent(authentication, "app", answer)).seen.length, 1)
+    })
+  )
+
+  it.effect("RFC 9449 section 11.1: the DPoP proof of the repetition is another, and has its own nonce", () =>
+    Effect.gen(function* () {
+      const dpop = yield* Dpop.make()
+      const used = new Set<unknown>()
+      const wanted = (one: A.Sent) => {
+        const { jti, nonce } = jose.decodeJwt(one.headers["dpop"] ?? "")
+        if (used.has(jti)) return Response.json({ error: "invalid_dpop_proof" }, { status: 400 })
+        used.add(jti)
+        if (jose.decodeJwt(proofOf(one))["challenge"] !== "c-1") return refusal("c-1")
+        return nonce === "n-1"
+          ? Response.json({ access_token: "t", token_type: "DPoP" })
+          : Response.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": "n-1" } })
+      }
+      const { result, seen } = yield* sent(yield* make, "app", wanted, {}, { dpop })
+      assert.strictEqual(result._tag, "Right")
+      assert.strictEqual(seen.length, 3)
+      assert.strictEqual(used.size, 3)
     })
   )
 

@@ -13,6 +13,7 @@ import * as JwtVerifier from "effect-oauth/JwtVerifier"
 import * as Keyring from "effect-oauth/Keyring"
 import * as Misbehaviour from "effect-oauth-testing/Misbehaviour"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
+import * as jose from "jose"
 import * as H from "./support/setup.js"
 
 const url = `${H.issuer}/token`
@@ -123,6 +124,32 @@ describe("Dpop at the token endpoint", () => {
       const error = yield* Effect.flip(request)
       assert.strictEqual(`${error._tag} ${error.reason}`, "OAuthResponseError use_dpop_nonce")
       assert.strictEqual(yield* server.count("token"), 2)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("RFC 9449 section 8.2: the nonce that the answer to a repetition brings is the next", () =>
+    Effect.gen(function* () {
+      const server = yield* TestIssuer.TestIssuer
+      let next = 0
+      yield* server.misbehave(
+        "token",
+        Misbehaviour.custom(({ headers }) =>
+          Effect.sync(() => {
+            // Good for one request, and each answer brings another.
+            const { nonce } = jose.decodeJwt(headers.get("dpop") ?? "")
+            const isGood = next > 0 && nonce === `n-${next}`
+            next += 1
+            return isGood
+              ? Response.json(
+                  { access_token: "t", token_type: "DPoP" },
+                  { headers: { "dpop-nonce": `n-${next}` } }
+                )
+              : nonceRefusal(`n-${next}`)
+          })
+        )
+      )
+      for (let round = 0; round < 4; round++) yield* request
+      assert.strictEqual(yield* server.count("token"), 5)
     }).pipe(Effect.provide(layer()))
   )
 

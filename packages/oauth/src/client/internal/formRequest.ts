@@ -33,6 +33,8 @@ export interface FormRequest {
 export interface Answer {
   readonly response: Wire.WireResponse
   readonly secrets: ReadonlyArray<string>
+  /** Whether the server wants other credentials, which can be made now. */
+  readonly again?: boolean | undefined
 }
 
 /** Posts a form, authenticated as the client. */
@@ -43,9 +45,12 @@ export const send = (
   Effect.gen(function* () {
     const endpoint = yield* client.endpoint(form.operation, form.endpoint)
     const { dpop } = client
-    return yield* dpop === undefined || form.dpop !== true
-      ? sendOnce(client, form, endpoint)
-      : dpop.exchange({ method: "POST", url: endpoint }, (proof) => sendOnce(client, form, endpoint, proof))
+    const attempt =
+      dpop === undefined || form.dpop !== true
+        ? sendOnce(client, form, endpoint)
+        : dpop.exchange({ method: "POST", url: endpoint }, (proof) => sendOnce(client, form, endpoint, proof))
+    const answer = yield* attempt
+    return answer.again ? yield* attempt : answer
   })
 
 const sendOnce = (
@@ -87,7 +92,8 @@ const sendOnce = (
       body: HttpBody.text(body.toString(), "application/x-www-form-urlencoded")
     })
     if (form.sending !== undefined) yield* form.sending
-    return { response: yield* client.wire.send(operation, request), secrets }
+    const response = yield* client.wire.send(operation, request)
+    return { response, secrets, again: credentials.again?.(response) }
   })
 
 /**
