@@ -207,7 +207,10 @@ const makeWith = (
             "this authorization has been completed before; begin again"
           )
         }
-        return { code: yield* code(operation, parameters, transaction), transaction }
+        return {
+          code: yield* code(operation, parameters, transaction, client.quirks?.issuers?.accepts),
+          transaction
+        }
       }).pipe(Telemetry.flow("Authorization.complete", { issuer: client.issuer, client_id: client.clientId }))
 
     return {

@@ -57,7 +57,7 @@ export declare namespace BackChannelLogout {
    * @category models
    */
   export interface LoggedOut {
-    /** The `sub` of ID tokens. */
+    /** The `sub` of ID tokens; at a server of many issuers, of those whose `iss` is that of the claims. */
     readonly subject: Option.Option<string>
     /** The `sid` of ID tokens: only that session is to end. Without it, every session of the subject. */
     readonly sessionId: Option.Option<string>
@@ -115,7 +115,7 @@ export const make = (
           const { claims } = yield* verifier.verify(
             yield* opened(client.decrypter, Redacted.make(token)),
             JwtProfile.logoutToken({
-              issuer: client.issuer,
+              issuer: client.quirks?.issuers?.accepts ?? client.issuer,
               clientId: client.clientId,
               algorithms: algorithms(metadata.id_token_signing_alg_values_supported),
               maxAge: options.maxAge

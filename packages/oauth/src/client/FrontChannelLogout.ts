@@ -53,7 +53,7 @@ export declare namespace FrontChannelLogout {
     /**
      * Checks the URL of a logout request, or its query, against the session:
      * no parameter twice; `iss` and `sid` both or neither, and both where
-     * required; `iss` is the server; `sid` is that of the session (sections 2
+     * required; `iss` is the server, or one that it speaks for (`Quirks`); `sid` is that of the session (sections 2
      * and 3). Gives the `sid`. End the session when this succeeds, and answer
      * with `Cache-Control: no-store`.
      */
@@ -89,7 +89,7 @@ export const make: Effect.Effect<FrontChannelLogout.Service, never, OAuthClient.
             ? yield* refused("malformed", "the request does not say which session has ended (iss and sid)")
             : Option.none()
         }
-        if (issuer !== client.issuer) {
+        if (issuer !== client.issuer && client.quirks?.issuers?.accepts(issuer) !== true) {
           return yield* refused(
             "issuer_mismatch",
             `the request comes from another server than ${client.issuer}`

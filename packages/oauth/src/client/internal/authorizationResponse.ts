@@ -25,11 +25,7 @@ export const read = (
       return refuse(operation, "duplicate", `the response has ${shown(name)} more than once`)
     }
     if (parameters.size === maxParameters || value.length > maxValueLength) {
-      return refuse(
-        operation,
-        "malformed",
-        "the response has more or longer parameters than any server sends"
-      )
+      return refuse(operation, "malformed", "the response has more or longer parameters than servers send")
     }
     parameters.set(name, value)
   }
@@ -49,21 +45,22 @@ export const checkState = (
     : refuse(operation, "state_mismatch", "the state of the response is not that of this authorization")
 }
 
-/** The code of a response whose state is right: first who answers, then what. */
+/** The code of a response whose state is right: first who answers (the server, or one that it speaks for), then what. */
 export const code = (
   operation: string,
   parameters: Parameters,
-  transaction: AuthorizationTransaction
+  transaction: AuthorizationTransaction,
+  accepts?: (issuer: string) => boolean
 ): Effect.Effect<Redacted.Redacted<string>, AuthorizationError> => {
   const issuer = parameters.get("iss")
   if (issuer === undefined && transaction.issuerRequired) {
     return refuse(
       operation,
       "issuer_missing",
-      `the response has no iss, which ${transaction.issuer} says it sends (RFC 9207 section 2.4)`
+      `the response has no iss, which ${transaction.issuer} sends (RFC 9207 section 2.4)`
     )
   }
-  if (issuer !== undefined && issuer !== transaction.issuer) {
+  if (issuer !== undefined && issuer !== transaction.issuer && !accepts?.(issuer)) {
     return refuse(
       operation,
       "issuer_mismatch",

@@ -86,30 +86,41 @@ export const cognito = ({
  */
 export type EntraOptions =
   | {
-      /** The id of the one tenant, a UUID: its issuer is compared as any other. */
-      readonly tenant: string
+      /** The id of the one tenant, a UUID, or `consumers` for personal accounts: its issuer is compared as any other. */
+      readonly tenant: "consumers" | (string & {})
+      readonly tenants?: undefined
     }
   | {
-      /** Work and school accounts, personal ones, or both. */
-      readonly tenant: "common" | "organizations" | "consumers"
+      /** Work and school accounts, with personal ones or without. */
+      readonly tenant: "common" | "organizations"
       /** The ids of the tenants whose accounts may log in; `any` lets everybody in who has an account. */
       readonly tenants: IssuerTemplate["tenants"]
     }
 
+/** The tenant that all personal accounts are of. */
+const personal = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
 /**
- * Microsoft Entra. The metadata of `common`, `organizations` and `consumers`
- * names the issuer `.../{tenantid}/v2.0`: ID tokens must be of a tenant that is
- * allowed by name, and their `tid` must be the one in their `iss`. Personal
- * accounts are of the tenant `9188040d-6c67-4c5b-b112-36a304b66dad`.
+ * Microsoft Entra. The metadata of `common` and `organizations` names the
+ * issuer `.../{tenantid}/v2.0`: ID tokens must be of a tenant that is allowed
+ * by name, and their `tid` must be the one in their `iss`. Personal accounts
+ * are of the tenant `9188040d-6c67-4c5b-b112-36a304b66dad`, which the metadata
+ * of `consumers` names.
  *
  * @since 0.1.0
  * @category presets
  */
 export const entra = (options: EntraOptions): Preset => ({
   name: "Microsoft Entra",
-  issuer: `https://login.microsoftonline.com/${options.tenant}/v2.0`,
+  issuer: `https://login.microsoftonline.com/${options.tenant === "consumers" ? personal : options.tenant}/v2.0`,
+  discovery:
+    options.tenant === "consumers"
+      ? {
+          metadataUrl: "https://login.microsoftonline.com/consumers/v2.0/.well-known/openid-configuration"
+        }
+      : {},
   quirks:
-    "tenants" in options
+    options.tenants !== undefined
       ? {
           issuer: {
             template: "https://login.microsoftonline.com/{tenantid}/v2.0",

@@ -279,7 +279,7 @@ const isLogoutToken = (claims: JwtClaims): claims is LogoutTokenClaims =>
  */
 export const logoutToken = (
   options: JwtProfile.Common & {
-    readonly issuer: string | ReadonlyArray<string>
+    readonly issuer: string | ReadonlyArray<string> | ((issuer: string) => boolean)
     readonly clientId: string
     /** How long ago it may have been issued. 2 minutes. */
     readonly maxAge?: Duration.DurationInput | undefined
