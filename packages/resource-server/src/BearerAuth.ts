@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
@@ -88,9 +88,9 @@ const unknownEndpoint: Effect.Effect<never> = Effect.zipRight(
 )
 
 /** Of two APIs with one path, nobody could tell whose endpoint a request is for, and what that needs. */
-const sharedByApis: Effect.Effect<never> = Effect.zipRight(
+const ofSeveralApis: Effect.Effect<never> = Effect.zipRight(
   Effect.logError(
-    "One BearerAuth protects more than the API its layer was given, which is built once, and refuses all requests: give each API a BearerAuth of its own (BearerAuth.layerAuthenticator over one Authenticator)"
+    "BearerAuth protects another API than its layer was given, or one more, and refuses its requests: give each API that is built a BearerAuth of its own (BearerAuth.layerAuthenticator over one Authenticator)"
   ),
   Effect.die(HttpServerResponse.empty({ status: 500 }))
 )
@@ -111,9 +111,10 @@ const notFound: Effect.Effect<never> = Effect.die(HttpServerResponse.empty({ sta
  * if an endpoint is open that has requirements, or that is the only one of its
  * group without protection and is not annotated as `Open`.
  *
- * It is for this API, built once. A service that is given to another one too
- * would judge that by the requirements of this: all requests are then refused
- * with 500, and the log says why.
+ * It is for this API, built once. A service that is given to another one, too or
+ * instead, would judge that by the requirements of this: requests are then
+ * refused with 500, and the log says why. Where an `HttpLayerRouter` serves an
+ * API instead of this one that has the same paths, nobody can tell.
  *
  * @since 0.1.0
  * @category constructors
@@ -166,11 +167,17 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const requirements = requirementsOf(fiber.currentContext, request)
       if (requirements === undefined && !endpoints.isWhole) return unknownEndpoint
-      if (places > endpoints.places) return sharedByApis
+      if (places > endpoints.places || !isOfServed(fiber.currentContext)) return ofSeveralApis
       return requirements === undefined
         ? Effect.zipRight(authenticate(request, {}), notFound)
         : authenticate(request, requirements)
     })
+
+    /** The API that is served is known unless it is served by an `HttpLayerRouter`. */
+    const isOfServed = (context: Context.Context<never>): boolean => {
+      const served = Context.getOption(context, HttpApi.Api)
+      return Option.isNone(served) || endpoints.agreesWith(served.value.api)
+    }
 
     let places = 0
     return {

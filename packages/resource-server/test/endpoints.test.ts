@@ -303,9 +303,9 @@ describe("one BearerAuth for two APIs with the same path", () => {
   const v2 = HttpApiBuilder.api(V2).pipe(
     Layer.provide(HttpApiBuilder.group(V2, "notes", (_) => _.handle("all", done)))
   )
-  const statuses = (
-    one: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, Scope.Scope>,
-    other: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, Scope.Scope>
+  const statuses = <R, R2>(
+    one: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, R>,
+    other: Effect.Effect<HttpApp.Default<never, Scope.Scope>, unknown, R2>
   ) =>
     Effect.gen(function* () {
       const app = HttpRouter.empty.pipe(
@@ -328,8 +328,21 @@ describe("one BearerAuth for two APIs with the same path", () => {
         statuses(appOf(Layer.provide(v1, auth)), appOf(Layer.provide(v2, auth)))
       )
       assert.deepStrictEqual(answers, [500, 500])
-      assert.match(lines.join(), /ERROR.*give each API a BearerAuth of its own/)
+      assert.match(lines.join(), /ERROR.*give each API that is built a BearerAuth of its own/)
     }).pipe(provided)
+  )
+
+  it.scoped(
+    "is refused for the one that was not given also where each has its layer, of the other's API",
+    () =>
+      Effect.gen(function* () {
+        const auth = BearerAuth.layer(V1, { resource, issuer })
+        const [answers, { lines }] = yield* watch(
+          statuses(appOf(Layer.provide(v1, auth)), appOf(Layer.provide(v2, auth)))
+        )
+        assert.deepStrictEqual(answers, [500, 200])
+        assert.match(lines.join(), /ERROR.*another API than its layer was given/)
+      }).pipe(provided)
   )
 
   it.scoped("a layer for each over one authenticator judges each by its own requirements", () =>

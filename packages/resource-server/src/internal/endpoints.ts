@@ -24,6 +24,8 @@ export interface Endpoint {
   readonly isCovered: boolean
   readonly isOpen: boolean
   readonly requirements: Requirements
+  /** The annotations that these are made of. */
+  readonly stated: ReadonlyArray<Requirements>
 }
 
 const hasOf =
@@ -31,8 +33,8 @@ const hasOf =
   (tags: ReadonlySet<HttpApiMiddleware.TagClassAny>): boolean =>
     [...tags].some(({ key }) => key === guard.key)
 
-const requiredBy = (annotations: Context.Context<never>): Requirements =>
-  Option.getOrElse(Context.getOption(annotations, Requires), () => ({}))
+const statedBy = (...annotations: ReadonlyArray<Context.Context<never>>): ReadonlyArray<Requirements> =>
+  annotations.flatMap((one) => Option.toArray(Context.getOption(one, Requires)))
 
 /** The endpoints of an API, and what is said of each. */
 export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
@@ -45,6 +47,7 @@ export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
     onGroup: () => {},
     onEndpoint: ({ endpoint, group, mergedAnnotations, middleware }) => {
       const isCovered = has(api.middlewares) || has(group.middlewares)
+      const stated = statedBy(group.annotations, endpoint.annotations)
       found.push({
         method: endpoint.method,
         path: endpoint.path,
@@ -53,7 +56,8 @@ export const list = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
         isProtected: isCovered || has(middleware),
         isCovered,
         isOpen: Option.isSome(Context.getOption(mergedAnnotations, Open)),
-        requirements: combine(requiredBy(group.annotations), requiredBy(endpoint.annotations))
+        requirements: stated.reduce(combine, {}),
+        stated
       })
     }
   })
@@ -76,6 +80,17 @@ const placesOf = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.An
   })
   return places.size
 }
+
+/** Whether another API has an endpoint of the same method and path that needs what this one does not ask. */
+const asksMore = (others: ReadonlyArray<Endpoint>, endpoints: ReadonlyArray<Endpoint>): boolean =>
+  others.some((other) => {
+    const own = endpoints.filter(({ method, path }) => method === other.method && path === other.path)
+    return (
+      own.length > 0 &&
+      other.isProtected &&
+      other.stated.some((one) => !own.some(({ stated }) => stated.includes(one)))
+    )
+  })
 
 /** Why the endpoints cannot be as they were meant to be. */
 const problem = (endpoints: ReadonlyArray<Endpoint>): ResourceServerError | undefined => {
@@ -129,6 +144,8 @@ export interface Endpoints {
   readonly isWhole: boolean
   /** How often the guard is put somewhere when this API is built once, and nothing else is. */
   readonly places: number
+  /** Whether this API, which is served, says the same of the endpoints that both have. */
+  readonly agreesWith: (served: Context.Tag.Service<HttpApi.Api>["api"]) => boolean
   readonly ofRoute: (route: HttpRouter.Route<unknown, unknown>) => Requirements | undefined
   readonly ofRequest: (method: string, url: string) => Requirements | undefined
 }
@@ -159,11 +176,20 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
     }
     const isWhole = hasOf(guard)(api.middlewares)
     const places = placesOf(api, guard)
+    const agreeing = new WeakMap<object, boolean>()
+    const agreesWith: Endpoints["agreesWith"] = (served) => {
+      const known = agreeing.get(served)
+      if (known !== undefined) return known
+      const agrees = !asksMore(list(served, guard), endpoints)
+      agreeing.set(served, agrees)
+      return agrees
+    }
     return Effect.map(isWhole ? matcher(endpoints, table) : Effect.succeed(nowhere), (ofRequest) => ({
       ofRoute: (route) => table.get(keyOf(route.method, ownPath(route))),
       ofRequest,
       isWhole,
-      places
+      places,
+      agreesWith
     }))
   })
 
