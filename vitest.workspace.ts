@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defaultServerConditions } from "vite"
 import type { TestProjectInlineConfiguration } from "vitest/config"
 
@@ -16,6 +17,7 @@ const project = (
   test: {
     name,
     include,
+    setupFiles: [fileURLToPath(new URL("./.ci/equality.mjs", import.meta.url))],
     testTimeout: timeout,
     hookTimeout: timeout,
     // What needs no machine shares threads, and what it has loaded; what does has a process for each file.
