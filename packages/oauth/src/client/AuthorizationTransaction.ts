@@ -21,6 +21,8 @@ const transaction = Schema.Struct({
   scope: Schema.Array(Schema.String),
   /** RFC 8707. */
   resource: Schema.Array(Schema.String),
+  /** Where the metadata says that codes go: this one goes to no other place. */
+  tokenEndpoint: Schema.optional(Schema.String),
   /** How old the person's login may be, in seconds. */
   maxAge: Schema.optionalWith(Schema.Number, { as: "Option" }),
   /** Whether the server says that it sends `iss` (RFC 9207), and so must. */

@@ -10,6 +10,7 @@ import * as Telemetry from "../http/Telemetry.js"
 import * as GrantType from "../protocol/GrantType.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import { list } from "./internal/list.js"
+import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 
@@ -64,18 +65,18 @@ export const make: Effect.Effect<ClientCredentials.Service, never, OAuthClient.O
     const operation = "ClientCredentials.request"
 
     return {
-      request: (options = {}) => {
-        const resource = list(options.resource)
-        return tokenEndpoint
-          .request({
+      request: (options = {}) =>
+        Effect.gen(function* () {
+          const resource = list(options.resource)
+          yield* RequestRules.resource(operation, resource)
+          return yield* tokenEndpoint.request({
             operation,
             grantType: GrantType.clientCredentials,
             parameters: resource.map((one) => ["resource", one] as const),
             scope: options.scope,
             extra: options.parameters
           })
-          .pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
-      }
+        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
     }
   }
 )

@@ -68,6 +68,9 @@ export declare namespace CodeExchange {
      * `azp`, `exp`, `iat`, `nonce`, `at_hash`, (with a maximum age) `auth_time`,
      * (after `StepUp`) `acr` and, where an ID token came with the code already,
      * that both are of one subject (section 3.3.3.6).
+     *
+     * Nothing is sent where the server's metadata names another token endpoint than
+     * when the authorization was begun: begin again.
      */
     readonly exchange: (
       code: AuthorizationCode,
@@ -92,11 +95,17 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
     return {
       exchange: ({ code, transaction }, options) =>
         Effect.gen(function* () {
-          if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
+          if (
+            transaction.issuer !== client.issuer ||
+            transaction.clientId !== client.clientId ||
+            // Whoever has changed the metadata since does not get the code.
+            (transaction.tokenEndpoint &&
+              transaction.tokenEndpoint !== (yield* client.metadata).token_endpoint)
+          ) {
             return yield* refuse(
               operation,
               "issuer_mismatch",
-              "the code is of another client or another server"
+              "the code is of another client or server, or the token endpoint has changed; begin again"
             )
           }
           const state = Redacted.value(transaction.state)

@@ -16,6 +16,7 @@ import * as GrantType from "../protocol/GrantType.js"
 import { JwtError, ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import { list } from "./internal/list.js"
+import * as RequestRules from "./internal/requestRules.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 
@@ -99,6 +100,7 @@ export const make: Effect.Effect<Refresh.Service, never, OAuthClient.OAuthClient
         if (before.issuer !== client.issuer) return yield* foreignTokens()
         if (Option.isNone(before.refreshToken)) return yield* noRefreshToken()
         const resource = list(options.resource)
+        yield* RequestRules.resource(operation, resource)
         const after = yield* tokenEndpoint.request({
           operation,
           grantType: GrantType.refreshToken,

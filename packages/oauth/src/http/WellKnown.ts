@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import type { EndpointPolicy } from "../protocol/EndpointPolicy.js"
+import * as Endpoint from "../protocol/Endpoint.js"
 import * as Issuer from "../protocol/Issuer.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
@@ -68,7 +69,8 @@ const wellKnownUrls = (issuer: string, only: ServerMetadataOptions["wellKnown"] 
 
 /**
  * The first of several addresses that answers with a JSON object of the kind
- * looked for. What the others answered is in the message of the failure; a
+ * looked for. What the others answered is in the message of the failure, without
+ * their queries, in which some have keys; a
  * server that cannot be reached, or whose answer is too large, ends the search.
  *
  * @since 0.1.0
@@ -99,11 +101,11 @@ export const firstDocument = (
         const absence = absences[error.reason]
         if (absence === undefined) return yield* error
         if (error.retriable) passing ??= error
-        tried.push(`${url} (${absence})`)
+        tried.push(`${Endpoint.show(url)} (${absence})`)
       } else if (answer.right !== undefined && isDocument(answer.right)) {
         return { url, json: answer.right }
       } else {
-        tried.push(`${url} (JSON, but not a metadata document)`)
+        tried.push(`${Endpoint.show(url)} (JSON, but not a metadata document)`)
       }
     }
     // An outage is not an absence.

@@ -75,9 +75,7 @@ const parseUrl = Option.liftThrowable((text: string) => new URL(text))
 export const problem = (url: string, options?: Options): Option.Option<string> => {
   if (url.length > maximumLength) return Option.some(`is longer than ${maximumLength} characters`)
   if (notUrlText.test(url)) {
-    return Option.some(
-      "has a character that may not be in a URL (white space, control, backslash, non-ASCII)"
-    )
+    return Option.some("has white space, a control, a backslash or a non-ASCII character")
   }
   if (url.includes("#")) return Option.some("has a fragment")
   const match = shape.exec(url)
@@ -89,16 +87,14 @@ export const problem = (url: string, options?: Options): Option.Option<string> =
   if (place === "") return Option.some("has no host")
   const named = authority.exec(place)
   if (named === null) {
-    return Option.some(
-      "has a host or port that is not written plainly (a trailing dot, an escape, an empty part)"
-    )
+    return Option.some("has a host or port that is not written plainly")
   }
   const parsed = parseUrl(url)
   const host = (named[1] ?? "").toLowerCase()
   if (Option.isNone(parsed) || parsed.value.port === "0")
     return Option.some("has a host or port that does not exist")
   if (parsed.value.hostname !== host) {
-    return Option.some("writes its host in a form that is not canonical, which parsers read differently")
+    return Option.some("has a host that is not written in its canonical form")
   }
   if (options?.allowInsecure === true) return Option.none()
   if (scheme.toLowerCase() === "http" && !loopbackHost.test(host)) {
@@ -211,14 +207,11 @@ export const redirectUriProblem = (uri: string, options?: Options): Option.Optio
   if (match === null) return problem(uri, options)
   if (uri.length > maximumLength) return Option.some(`is longer than ${maximumLength} characters`)
   if (notUrlText.test(uri)) {
-    return Option.some(
-      "has a character that may not be in a URI (white space, control, backslash, non-ASCII)"
-    )
+    return Option.some("has white space, a control, a backslash or a non-ASCII character")
   }
   if (uri.includes("#")) return Option.some("has a fragment")
   const [, rest = ""] = match
-  if (!rest.startsWith("/"))
-    return Option.some("has nothing after its scheme; write it as com.example.app:/callback")
+  if (!rest.startsWith("/")) return Option.some("is not written as com.example.app:/callback")
   if (/^\/\/[^/?]*@/.test(rest)) return Option.some("has user information before its host")
   return Option.none()
 }

@@ -39,6 +39,15 @@ describe("Authorization.begin", () => {
     }).pipe(Effect.provide(H.layer()))
   )
 
+  it.effect("RFC 8707 section 2: a resource that is no absolute URI, or has a fragment, is not sent", () =>
+    Effect.gen(function* () {
+      for (const resource of ["api", "/api", "https://api.test#x", "https://api.test/#"]) {
+        const error = yield* H.fails(H.begin({ resource }), "ProtocolViolation", "value")
+        assert.strictEqual(error.member, "resource")
+      }
+    }).pipe(Effect.provide(H.layer()))
+  )
+
   it.effect("seeds 2.0 Authorize URL: every parameter, resources one each (RFC 8707 section 2)", () =>
     Effect.gen(function* () {
       const { transaction, url } = yield* H.begin({

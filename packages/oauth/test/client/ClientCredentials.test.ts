@@ -41,6 +41,21 @@ describe("ClientCredentials.request", () => {
       }).pipe(Effect.provide(layer))
   )
 
+  it.effect("RFC 8707 section 2: a resource that is no absolute URI, or has a fragment, is not sent", () =>
+    Effect.gen(function* () {
+      for (const resource of ["api", "/api", "https://api.test#x", "https://api.test/#"]) {
+        const error = yield* H.fails(
+          request({ resource: ["https://a.test", resource] }),
+          "ProtocolViolation",
+          "value"
+        )
+        assert.strictEqual(error.member, "resource")
+      }
+      const server = yield* TestIssuer.TestIssuer
+      assert.strictEqual(yield* server.count("token"), 0)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("without options nothing but the grant is sent", () =>
     Effect.gen(function* () {
       yield* request()

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
+import { AuthorizationTransaction } from "effect-oauth/AuthorizationTransaction"
 import type { AuthorizationCode } from "effect-oauth/AuthorizationTransaction"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as CodeExchange from "effect-oauth/CodeExchange"
@@ -32,6 +34,44 @@ const idToken = (
 ) => Misbehaviour.tokens({ idToken: { ...more, claims } })
 
 describe("CodeExchange.exchange", () => {
+  const moved = Misbehaviour.changedMember("token_endpoint", "https://attacker.test/token")
+
+  it.effect(
+    "peers 4c 85: metadata that changes its token endpoint gets neither code, verifier nor secret",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* TestIssuer.TestIssuer
+        const code = yield* H.login()
+        yield* H.misbehave("metadata", moved)
+        // The metadata of before is kept for an hour.
+        yield* TestClock.adjust("61 minutes")
+        const error = yield* H.fails(exchange(code), "AuthorizationError", "issuer_mismatch")
+        assert.include(error.message, "begin again")
+        const posted = Effect.map(server.requests, (all) => all.filter(({ method }) => method === "POST"))
+        assert.deepStrictEqual(yield* posted, [])
+        // It was not sent, so that it is good still where the metadata is as before.
+        yield* server.behave()
+        yield* TestClock.adjust("61 minutes")
+        yield* Effect.either(exchange(code))
+        assert.deepStrictEqual(
+          (yield* posted).map(({ url }) => url.href),
+          ["https://issuer.test/token"]
+        )
+      }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.effect(
+    "a transaction that was stored before it told its token endpoint is read, and its code exchanged",
+    () =>
+      Effect.gen(function* () {
+        const { code, transaction } = yield* H.login()
+        assert.strictEqual(transaction.tokenEndpoint, "https://issuer.test/token")
+        const { tokenEndpoint: _, ...stored } = yield* Schema.encode(AuthorizationTransaction)(transaction)
+        const read = yield* Schema.decode(AuthorizationTransaction)(stored)
+        assert.isTrue(Option.isSome((yield* exchange({ code, transaction: read })).idToken))
+      }).pipe(Effect.provide(H.layer()))
+  )
+
   it.effect(
     "RFC 6749 section 4.1.3, RFC 7636 section 4.5: sends the code, its verifier, its redirect URI",
     () =>

@@ -307,6 +307,23 @@ describe("Discovery.resource", () => {
     )
   )
 
+  it.effect("peers 4c 96: a key in the query of a resource is in no error", () =>
+    Effect.gen(function* () {
+      const keyed = "https://api.test/elsewhere?apiKey=canary-key"
+      const header = 'Bearer resource_metadata="https://api.test/prm?apiKey=canary-key"'
+      for (const misbehaviour of [
+        Misbehaviour.status(404),
+        Misbehaviour.rawBody("{}"),
+        Misbehaviour.html(200)
+      ]) {
+        yield* H.misbehave("other", misbehaviour)
+        const error = yield* H.fails(resource(keyed, header), "DiscoveryError", "not_found")
+        assert.include(error.message, `${root}/elsewhere (`)
+        assert.notInclude(JSON.stringify(error) + String(error), "canary")
+      }
+    }).pipe(Effect.provide(layer()))
+  )
+
   it.effect("seeds 2.0: no authorization server, and one that is no text", () =>
     Effect.gen(function* () {
       for (const none of [undefined, null, []]) {

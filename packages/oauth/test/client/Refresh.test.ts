@@ -71,6 +71,18 @@ describe("Refresh.refresh", () => {
       }).pipe(Effect.provide(H.layer()))
   )
 
+  it.effect("RFC 8707 section 2: a resource that is no absolute URI, or has a fragment, is not sent", () =>
+    Effect.gen(function* () {
+      const before = yield* loggedIn()
+      for (const resource of ["api", "/api", "https://api.test#x", "https://api.test/#"]) {
+        const error = yield* H.fails(refresh(before, { resource }), "ProtocolViolation", "value")
+        assert.strictEqual(error.member, "resource")
+      }
+      // The refresh token was not spent.
+      yield* refresh(before, { resource: "https://api.test" })
+    }).pipe(Effect.provide(H.layer()))
+  )
+
   it.effect("RFC 6749 section 5.1: a silent server has granted the scope asked for, or that of before", () =>
     Effect.gen(function* () {
       const before = yield* loggedIn()

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as AuthorizationServerMetadata from "../../protocol/AuthorizationServerMetadata.js"
 import * as Entropy from "../../protocol/Entropy.js"
-import type { AuthorizationError, DiscoveryError } from "../../protocol/OAuthError.js"
+import type { AuthorizationError, DiscoveryError, ProtocolViolation } from "../../protocol/OAuthError.js"
 import * as Pkce from "../../protocol/Pkce.js"
 import * as Scope from "../../protocol/Scope.js"
 import type { AuthorizationTransaction } from "../AuthorizationTransaction.js"
@@ -13,6 +13,7 @@ import type { OAuthClient } from "../OAuthClient.js"
 import { refuse } from "./authorizationResponse.js"
 import { list } from "./list.js"
 import { chooseRedirectUri } from "./redirectUri.js"
+import * as RequestRules from "./requestRules.js"
 
 /** What a program asks for. */
 export interface Request {
@@ -52,7 +53,7 @@ export const prepare = (
   request: Request
 ): Effect.Effect<
   { readonly parameters: URLSearchParams; readonly transaction: AuthorizationTransaction },
-  AuthorizationError | DiscoveryError
+  AuthorizationError | DiscoveryError | ProtocolViolation
 > =>
   Effect.gen(function* () {
     const redirectUri = yield* chooseRedirectUri(operation, client, request.redirectUri)
@@ -62,6 +63,7 @@ export const prepare = (
     if (Option.isSome(problem)) return yield* refuse(operation, "invalid_request", problem.value)
     const scope = Scope.make(request.scope ?? [])
     const resource = list(request.resource)
+    yield* RequestRules.resource(operation, resource)
     const pkce = yield* Pkce.generate
     const state = yield* Entropy.randomText(32)
     const nonce =
@@ -116,6 +118,7 @@ export const prepare = (
       nonce: Option.map(Option.fromNullable(nonce), Redacted.make),
       scope,
       resource,
+      tokenEndpoint: metadata.token_endpoint,
       maxAge: Option.fromNullable(maxAge),
       issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
       expiresAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(request.timeToLive ?? "10 minutes")
