@@ -59,14 +59,18 @@ export class HttpLimits extends Context.Reference<HttpLimits>()("effect-oauth/Ht
 
 /**
  * What `layer` takes: any of the limits, the durations also as texts
- * (`"30 seconds"`) and milliseconds.
+ * (`"30 seconds"`) and milliseconds. One that is undefined is as in `defaults`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Partial<Omit<Limits, "deadline" | "maxRetryDelay">> {
+export interface Options extends Settings {
   readonly deadline?: Duration.DurationInput | undefined
   readonly maxRetryDelay?: Duration.DurationInput | undefined
+}
+
+type Settings = {
+  readonly [K in Exclude<keyof Limits, "deadline" | "maxRetryDelay">]?: Limits[K] | undefined
 }
 
 /**
@@ -77,8 +81,11 @@ export interface Options extends Partial<Omit<Limits, "deadline" | "maxRetryDela
  */
 export const layer = (options: Options): Layer.Layer<never> =>
   Layer.succeed(HttpLimits, {
-    ...defaults,
-    ...options,
     deadline: Duration.decode(options.deadline ?? defaults.deadline),
-    maxRetryDelay: Duration.decode(options.maxRetryDelay ?? defaults.maxRetryDelay)
+    maxBodyBytes: options.maxBodyBytes ?? defaults.maxBodyBytes,
+    maxMetadataBytes: options.maxMetadataBytes ?? defaults.maxMetadataBytes,
+    retries: options.retries ?? defaults.retries,
+    maxRetryDelay: Duration.decode(options.maxRetryDelay ?? defaults.maxRetryDelay),
+    metadataRedirects: options.metadataRedirects ?? defaults.metadataRedirects,
+    allowInsecure: options.allowInsecure ?? defaults.allowInsecure
   })

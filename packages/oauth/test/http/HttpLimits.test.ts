@@ -28,4 +28,20 @@ describe("HttpLimits.layer", () => {
       })
     })
   )
+
+  it.effect("DESIGN rule 3: a limit that is undefined is the default, and no limit less", () =>
+    Effect.gen(function* () {
+      const nothing = {
+        deadline: undefined,
+        maxBodyBytes: undefined,
+        maxMetadataBytes: undefined,
+        retries: undefined,
+        maxRetryDelay: undefined,
+        metadataRedirects: undefined,
+        allowInsecure: undefined
+      }
+      assert.hasAllKeys(nothing, { ...HttpLimits.defaults })
+      assert.deepStrictEqual(yield* limits(nothing), HttpLimits.defaults)
+    })
+  )
 })
