@@ -121,7 +121,7 @@ export declare namespace OAuthClient {
     readonly quirks?: Quirks | undefined
     /** How the server's keys are kept; `sameOrigin` is the stricter policy on where they may be. */
     readonly serverKeys?: Partial<Policy> | undefined
-    /** Where else to look for the metadata. */
+    /** Where else to look for the metadata, and where its endpoints may be, also those of `metadata`. */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
   }
 }
@@ -151,7 +151,7 @@ export const make = <R = never>(
     const discovered = yield* SingleFlight.make(
       options.metadata === undefined
         ? WellKnown.serverMetadata(wire, "OAuthClient.metadata", issuer, options.discovery)
-        : Effect.as(Issuer.check("OAuthClient.metadata", issuer, options.metadata.issuer), options.metadata),
+        : WellKnown.judged("OAuthClient.metadata", issuer, options.metadata, options.discovery),
       "1 hour"
     )
     const metadata = discovered.get

@@ -15,7 +15,7 @@ import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
-import * as Issuer from "../protocol/Issuer.js"
+import type { EndpointPolicy } from "../protocol/EndpointPolicy.js"
 import { DiscoveryError, ProtocolViolation } from "../protocol/OAuthError.js"
 import type { OAuthResponseError, TransportError } from "../protocol/OAuthError.js"
 import type { ClientMetadata } from "./ClientMetadata.js"
@@ -81,7 +81,11 @@ export declare namespace Registration {
     readonly initialAccessToken?: Redacted.Redacted<string> | undefined
     /** The server's metadata, where it is known and trusted: then none is fetched. */
     readonly server?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
-    /** Where else to look for the metadata, and where its endpoints may be. */
+    /**
+     * Where else to look for the metadata, and where its endpoints may be, also
+     * those of `server`. A `registration_client_uri` that the policy forbids is left
+     * out: the client cannot be managed then.
+     */
     readonly discovery?: WellKnown.ServerMetadataOptions | undefined
     /** How the server deviates, where it does: `assumeSecretExpiresAt`. */
     readonly quirks?: Quirks | undefined
@@ -207,7 +211,7 @@ export const make: Effect.Effect<Registration.Service, never, HttpClient.HttpCli
           const requested = yield* members(operation, request)
           const server = yield* request.server === undefined
             ? WellKnown.serverMetadata(wire, operation, issuer, request.discovery)
-            : Effect.as(Issuer.check(operation, issuer, request.server.issuer), request.server)
+            : WellKnown.judged(operation, issuer, request.server, request.discovery)
           const endpoint = yield* AuthorizationServerMetadata.endpoint(
             operation,
             server,
@@ -220,7 +224,7 @@ export const make: Effect.Effect<Registration.Service, never, HttpClient.HttpCli
             initialAccessToken,
             requested
           )
-          return yield* answer(
+          const client = yield* answer(
             response,
             [201, 200],
             initialAccessToken === undefined ? [] : [initialAccessToken],
@@ -231,6 +235,7 @@ export const make: Effect.Effect<Registration.Service, never, HttpClient.HttpCli
               assumeSecretExpiresAt: request.quirks?.switches.assumeSecretExpiresAt
             }
           )
+          return yield* within(request.discovery?.endpointPolicy, server, client)
         }).pipe(Telemetry.flow("Registration.register", { issuer: Endpoint.show(request.issuer) })),
 
       read: (client) =>
@@ -299,7 +304,7 @@ const unmanaged = (operation: string, client: RegisteredClient): DiscoveryError 
     operation,
     reason: "missing_endpoint",
     expected: "registration_client_uri",
-    message: `${operation}: ${Endpoint.show(client.issuer)} gave no registration_client_uri and token with this registration, so it cannot be managed (RFC 7592). Register anew, or ask the operator of the server.`
+    message: `${operation}: ${Endpoint.show(client.issuer)} gave no registration_client_uri and token with this registration, or one that the endpoint policy forbids, so it cannot be managed (RFC 7592). Register anew, or ask the operator of the server.`
   })
 
 /** The rules of an endpoint, which this is: also that a server elsewhere may not point to this machine. */
@@ -309,9 +314,17 @@ const checkManagementUri = (
   uri: string,
   rules: Endpoint.Options
 ): Effect.Effect<string, DiscoveryError> =>
-  AuthorizationServerMetadata.endpoint(
-    operation,
-    { issuer, registration_endpoint: uri },
-    "registration_endpoint",
-    rules
-  )
+  Endpoint.validate(operation, "registration_client_uri", uri, { ...rules, namedBy: issuer })
+
+/** The token of a registration goes nowhere where the policy does not want endpoints. */
+const within = (
+  policy: EndpointPolicy | undefined,
+  server: AuthorizationServerMetadata.AuthorizationServerMetadata,
+  client: RegisteredClient
+): Effect.Effect<RegisteredClient> =>
+  policy === undefined || Option.isNone(client.management)
+    ? Effect.succeed(client)
+    : Effect.match(policy({ ...server, registration_endpoint: client.management.value.uri }), {
+        onFailure: () => ({ ...client, management: Option.none() }),
+        onSuccess: () => client
+      })

@@ -59,10 +59,29 @@ export const serverMetadata = (
       `the authorization server ${issuer}`
     )
     const metadata = yield* AuthorizationServerMetadata.decode(operation, document.json)
-    yield* Issuer.check(operation, issuer, metadata.issuer)
-    if (options.endpointPolicy !== undefined) yield* options.endpointPolicy(metadata)
-    return metadata
+    return yield* judged(operation, issuer, metadata, options)
   })
+
+/**
+ * Metadata that is had already, as it is judged when it is read: that it is
+ * this issuer's, and that the endpoint policy allows what it names.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const judged = (
+  operation: string,
+  issuer: string,
+  metadata: AuthorizationServerMetadata.AuthorizationServerMetadata,
+  options?: ServerMetadataOptions
+): Effect.Effect<AuthorizationServerMetadata.AuthorizationServerMetadata, DiscoveryError> =>
+  Effect.as(
+    Effect.zipRight(
+      Issuer.check(operation, issuer, metadata.issuer),
+      options?.endpointPolicy?.(metadata) ?? Effect.void
+    ),
+    metadata
+  )
 
 const wellKnownUrls = (issuer: string, only: ServerMetadataOptions["wellKnown"] | "" = "") =>
   Issuer.wellKnownUrls(issuer).filter((url) => url.includes(`/.well-known/${only}`))

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+import * as EndpointPolicy from "effect-oauth/EndpointPolicy"
 import * as RegisteredClient from "effect-oauth/RegisteredClient"
 import * as Quirks from "effect-oauth/Quirks"
 import * as Registration from "effect-oauth/Registration"
@@ -272,6 +273,61 @@ describe("Registration.register", () => {
 })
 
 describe("Registration, managed", () => {
+  const elsewhere = { registration_client_uri: "https://elsewhere.test/manage" }
+  const sameOrigin = { endpointPolicy: EndpointPolicy.sameOrigin }
+
+  it.effect("seeds D.1: the token goes to no place that the endpoint policy forbids", () =>
+    Effect.gen(function* () {
+      const server = { issuer: H.issuer, registration_endpoint: R.registrationEndpoint }
+      yield* Elsewhere.answers(201, R.registered(elsewhere))
+      for (const request of [{ discovery: sameOrigin }, { discovery: sameOrigin, server }]) {
+        const client = yield* R.register(request)
+        assert.strictEqual(client.clientId, "generated-id")
+        assert.deepStrictEqual(client.management, Option.none())
+        const error = yield* H.fails((yield* method("read"))(client), "DiscoveryError", "missing_endpoint")
+        assert.include(error.message, "endpoint policy")
+      }
+      assert.strictEqual(
+        Option.getOrThrow((yield* R.register()).management).uri,
+        elsewhere.registration_client_uri
+      )
+      yield* Elsewhere.answers(201, R.registered())
+      const client = yield* R.register({ discovery: sameOrigin })
+      assert.strictEqual(Option.getOrThrow(client.management).uri, R.managementUri)
+    }).pipe(Effect.provide(R.layer()))
+  )
+
+  it.effect("RFC 7592 section 3: who answers there can move the registration on its origin only", () =>
+    Effect.gen(function* () {
+      yield* Elsewhere.answers(201, R.registered(), {}, { times: 1 })
+      const client = yield* R.register()
+      const read = yield* method("read")
+      for (const [named, kept] of [
+        ["https://elsewhere.test/manage", R.managementUri],
+        ["http://127.0.0.1:8080/x", R.managementUri],
+        ["/register/other", R.managementUri],
+        [`${H.issuer}/register/other`, `${H.issuer}/register/other`]
+      ] as const) {
+        const moved = R.registered({ registration_client_uri: named, registration_access_token: "rat-2" })
+        yield* Elsewhere.answers(200, moved)
+        const { accessToken, uri } = Option.getOrThrow((yield* read(client)).management)
+        assert.deepStrictEqual([uri, Redacted.value(accessToken)], [kept, "rat-2"], named)
+      }
+    }).pipe(Effect.provide(R.layer()))
+  )
+
+  it.effect("peers 4c 79: a server elsewhere does not have this machine asked with the token", () =>
+    Effect.gen(function* () {
+      for (const uri of ["http://127.0.0.1:8080/x", "https://[::ffff:7f00:1]/x", "http://elsewhere.test/x"]) {
+        yield* Elsewhere.answers(201, R.registered({ registration_client_uri: uri }))
+        const client = yield* R.register()
+        const error = yield* H.fails((yield* method("read"))(client), "DiscoveryError", "forbidden_url")
+        assert.include(error.message, "registration_client_uri")
+      }
+      assert.isTrue((yield* Elsewhere.received).every(({ url }) => url.href === R.registrationEndpoint))
+    }).pipe(Effect.provide(R.layer()))
+  )
+
   it.effect("RFC 7592 section 2.1: read, with the token of the registration; a new token is kept", () =>
     Effect.gen(function* () {
       yield* Elsewhere.answers(201, R.registered(), {}, { times: 1 })

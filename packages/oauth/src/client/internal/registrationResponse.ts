@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Endpoint from "../../protocol/Endpoint.js"
 import { ProtocolViolation } from "../../protocol/OAuthError.js"
 import type { Change, RegisteredClient } from "../RegisteredClient.js"
 import { isSharedSecretMethod, isTexts } from "./clientMetadataRules.js"
@@ -96,8 +97,12 @@ export const decode = (
       )
     }
 
-    const uri = Option.orElse(yield* text("registration_client_uri", "RFC 7592 section 3"), () =>
-      Option.map(management(before), (known) => known.uri)
+    const known = Option.map(management(before), ({ uri }) => uri)
+    const named = yield* text("registration_client_uri", "RFC 7592 section 3")
+    // Whoever answers there may not send the token to another origin, of which no policy was asked.
+    const uri = Option.orElse(
+      Option.filter(named, (one) => Option.isNone(known) || originOf(one) === originOf(known.value)),
+      () => known
     )
     const token = Option.orElse(
       Option.map(yield* text("registration_access_token", "RFC 7592 section 3"), Redacted.make),
@@ -122,6 +127,9 @@ export const decode = (
       changes: changes(requested, registered)
     }
   })
+
+const originOf = (url: string): string | undefined =>
+  Option.getOrUndefined(Option.map(Endpoint.parts(url), (parts) => parts.origin))
 
 /** The last instant that a date can hold, in milliseconds since the epoch. */
 const lastInstant = 8.64e15
