@@ -12,10 +12,9 @@ import * as RcMap from "effect/RcMap"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Telemetry from "../http/Telemetry.js"
-import type * as WellKnown from "../http/WellKnown.js"
+import * as WellKnown from "../http/WellKnown.js"
 import type { AuthorizationServerMetadata } from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
-import * as Issuer from "../protocol/Issuer.js"
 import type { TokenStoreError } from "../protocol/OAuthError.js"
 import type { ClientAuthentication } from "./ClientAuthentication.js"
 import * as ClientIdMetadata from "./ClientIdMetadata.js"
@@ -136,8 +135,9 @@ export declare namespace ClientSelection {
     /**
      * Chooses, and registers where it comes to that; at most one registration
      * for one key is under way. A kept registration is used while its secret has
-     * not ended and it has the redirect URIs of the program; else the client is
-     * registered anew, and that is kept in its place.
+     * not ended and it has the redirect URIs of the program, or those of them that
+     * the server registered when it was asked for all (RFC 7591 section 3.2.1); else
+     * the client is registered anew, and that is kept in its place.
      */
     readonly select: <R = never>(policy: Policy<R>) => Effect.Effect<Selected<R>, Error>
     /** Forgets the registration that a policy would use; the server is not told (`Registration.delete`). */
@@ -179,8 +179,7 @@ export const make: Effect.Effect<
       if (Option.isSome(kept)) {
         // A store of the program's own may be wrong about whose it is.
         yield* Refusal.checkIssuer(policy.issuer, kept.value)
-        const covers = wanted.every((uri) => kept.value.redirectUris.includes(uri))
-        if (covers && !(yield* RegisteredClient.isExpired(kept.value))) {
+        if (covers(kept.value, wanted) && !(yield* RegisteredClient.isExpired(kept.value))) {
           return { source: "stored" as const, registered: kept.value }
         }
       }
@@ -188,6 +187,7 @@ export const make: Effect.Effect<
       const request = {
         issuer: policy.issuer,
         server: metadata,
+        discovery: policy.discovery,
         metadata: { ...registering.metadata, redirect_uris: wanted.length === 0 ? undefined : wanted },
         additional: registering.additional,
         softwareStatement: registering.softwareStatement,
@@ -220,7 +220,7 @@ export const make: Effect.Effect<
       Effect.gen(function* () {
         const { metadataDocument: document, preRegistered = [], registration: registering } = policy
         if (policy.metadata !== undefined)
-          yield* Issuer.check("ClientSelection.select", policy.issuer, policy.metadata.issuer)
+          yield* WellKnown.judged("ClientSelection.select", policy.issuer, policy.metadata, policy.discovery)
         const own = preRegistered.find((client) => client.issuer === policy.issuer)
         if (own !== undefined) {
           return {
@@ -322,6 +322,16 @@ const redirectUrisOf = <R>(policy: ClientSelection.Policy<R>): ReadonlyArray<str
   policy.redirectUri === undefined
     ? (policy.registration?.metadata.redirect_uris ?? [])
     : list(policy.redirectUri)
+
+/** Whether nothing is wanted that asking again could give: what the server left out, it was asked for. */
+const covers = (
+  { changes, redirectUris }: RegisteredClient.RegisteredClient,
+  wanted: ReadonlyArray<string>
+): boolean => {
+  const asked = changes.find(({ member }) => member === "redirect_uris")?.requested
+  const refused = Array.isArray(asked) && wanted.some((uri) => redirectUris.includes(uri)) ? asked : []
+  return wanted.every((uri) => redirectUris.includes(uri) || refused.includes(uri))
+}
 
 const keyOf = <R>(policy: ClientSelection.Policy<R>): RegistrationStore.RegistrationStore.Key =>
   policy.registration?.name === undefined

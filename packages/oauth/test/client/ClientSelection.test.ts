@@ -183,10 +183,31 @@ describe("ClientSelection", () => {
     }).pipe(Effect.provide(R.layer({ registration_endpoint: undefined })))
   )
 
+  it.effect("RFC 7591 section 3.2.1: a server that registers fewer redirect URIs is not asked again", () =>
+    Effect.gen(function* () {
+      yield* Elsewhere.answers(201, R.registered())
+      const other = "http://127.0.0.1/callback"
+      const registration = { metadata: {}, name: "app" }
+      const two = { ...onlyRegistration, registration, redirectUri: [H.redirectUri, other] }
+      const first = yield* select(two)
+      assert.strictEqual(first.source, "registered")
+      assert.deepStrictEqual(first.client.redirectUri, [H.redirectUri])
+      const second = yield* select(two)
+      assert.strictEqual(second.source, "stored")
+      assert.deepStrictEqual(second.client.redirectUri, [H.redirectUri])
+      assert.strictEqual((yield* Elsewhere.received).length, 1)
+      // One that it was never asked for is another matter.
+      const three = { ...two, redirectUri: [H.redirectUri, other, "https://app.test/third"] }
+      assert.strictEqual((yield* select(three)).source, "registered")
+    }).pipe(Effect.provide(R.layer()))
+  )
+
   it.effect("a registration without any of the redirect URIs is no use, and told", () =>
     Effect.gen(function* () {
       yield* Elsewhere.answers(201, R.registered({ redirect_uris: ["https://app.test/else"] }))
       yield* H.fails(select(onlyRegistration), "ProtocolViolation", "mismatch")
+      yield* Elsewhere.answers(201, R.registered())
+      assert.strictEqual((yield* select(onlyRegistration)).source, "registered")
     }).pipe(Effect.provide(R.layer()))
   )
 
@@ -261,5 +282,27 @@ describe("OAuthClient with an endpoint policy", () => {
       yield* metadata({ discovery: { endpointPolicy: EndpointPolicy.origins(["https://keys.test"]) } })
       yield* metadata({})
     }).pipe(Effect.provide(R.layer({ jwks_uri: "https://keys.test/keys" })))
+  )
+
+  it.effect("seeds D.1: it holds for metadata that is given as for metadata that is read", () =>
+    Effect.gen(function* () {
+      const discovery = { endpointPolicy: EndpointPolicy.sameOrigin }
+      const strangers = { issuer: H.issuer, token_endpoint: "https://attacker.test/token" }
+      yield* H.fails(metadata({ discovery, metadata: strangers }), "DiscoveryError", "forbidden_url")
+      const own = { issuer: H.issuer, token_endpoint: `${H.issuer}/token` }
+      assert.strictEqual(yield* metadata({ discovery, metadata: own }), own.token_endpoint)
+
+      const registering = { ...own, registration_endpoint: "https://attacker.test/register" }
+      yield* H.fails(
+        R.register({ discovery, server: registering, initialAccessToken: Redacted.make("iat") }),
+        "DiscoveryError",
+        "forbidden_url"
+      )
+      for (const policy of [everything, onlyRegistration]) {
+        const selected = select({ ...policy, discovery, metadata: registering })
+        yield* H.fails(selected, "DiscoveryError", "forbidden_url")
+      }
+      assert.deepStrictEqual(yield* requests, [])
+    }).pipe(Effect.provide(R.layer()))
   )
 })
