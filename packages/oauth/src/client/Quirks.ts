@@ -50,8 +50,8 @@ export const make = (switches: Switches): Quirks => ({
   adapt: (wire, issuer) => ({
     ...wire,
     send: (operation, request, options) => {
-      const { grant, request: bent } = Request.bend(switches, request)
-      return Answer.bent(switches, grant, wire.send(operation, bent, options))
+      const { asked, request: bent } = Request.bend(switches, request)
+      return Answer.bent(switches, asked, wire.send(operation, bent, options))
     },
     get: (operation, url, options) => Issuers.named(switches, issuer, wire.get(operation, url, options))
   }),

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Authorization from "effect-oauth/Authorization"
 import * as CodeExchange from "effect-oauth/CodeExchange"
 import * as JwtProfile from "effect-oauth/JwtProfile"
@@ -12,6 +13,8 @@ import * as Keyring from "effect-oauth/Keyring"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as Presets from "effect-oauth/Presets"
 import * as Provider from "effect-oauth/Provider"
+import * as Refresh from "effect-oauth/Refresh"
+import * as TokenSet from "effect-oauth/TokenSet"
 import * as A from "./support/answers.js"
 
 interface Recorded {
@@ -435,6 +438,40 @@ describe("Presets", () => {
         )
         assert.strictEqual(`${error._tag} ${error.reason}`, "OAuthResponseError invalid_code")
       }
+    })
+  )
+
+  it.effect("slackapi/node-slack-sdk install-provider.ts: a rotated token of the person is at the top", () =>
+    Effect.gen(function* () {
+      const rotated = {
+        ok: true,
+        access_token: "xoxe.xoxp-2",
+        token_type: "user",
+        expires_in: 43200,
+        refresh_token: "xoxe-2",
+        app_id: "A0KRD7HC3",
+        team: { name: "Slack Softball Team", id: "T9TK3CUKW" },
+        enterprise: null,
+        is_enterprise_install: false
+      }
+      const client = Provider.client(Presets.slackUser, { clientId: "app", secret: Redacted.make("s") })
+      const before = yield* Schema.decode(TokenSet.TokenSet)({
+        issuer: Presets.slackUser.issuer,
+        accessToken: "xoxe.xoxp-1",
+        tokenType: "Bearer",
+        scope: ["chat:write"],
+        refreshToken: "xoxe-1",
+        additional: {}
+      })
+      const refresh = (body: unknown) =>
+        Effect.flatMap(Refresh.Refresh, (flow) => flow.refresh(before)).pipe(
+          Effect.provide(A.flows(client, () => Response.json(body)))
+        )
+      const { tokens } = yield* refresh(rotated)
+      assert.strictEqual(Redacted.value(tokens.accessToken), "xoxe.xoxp-2")
+      assert.deepStrictEqual(Option.map(tokens.refreshToken, Redacted.value), Option.some("xoxe-2"))
+      const bots = yield* Effect.flip(refresh({ ...rotated, token_type: "bot" }))
+      assert.strictEqual(bots._tag, "ProtocolViolation")
     })
   )
 

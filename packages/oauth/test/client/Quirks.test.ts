@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Authorization from "effect-oauth/Authorization"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
+import * as DeviceAuthorization from "effect-oauth/DeviceAuthorization"
 import * as Quirks from "effect-oauth/Quirks"
 import * as TokenEndpoint from "effect-oauth/TokenEndpoint"
 import * as A from "./support/answers.js"
@@ -163,6 +164,56 @@ describe("Quirks: what a server answers", () => {
       })
     )
   }
+
+  it.effect(
+    "docs.slack.dev, OAuthV2TokenRefreshResponse: a refresh without the member, and nothing else",
+    () =>
+      Effect.gen(function* () {
+        const quirks = { bodyPath: ["authed_user"], flatRefresh: true }
+        assert.strictEqual((yield* request(quirks, json(tokens))).result._tag, "Right")
+        const grant = { grantType: "authorization_code", parameters: [] } as const
+        assert.strictEqual((yield* request(quirks, json(tokens), grant)).result._tag, "Left")
+        const nested = json({ authed_user: tokens })
+        assert.strictEqual((yield* request(quirks, nested, grant)).result._tag, "Right")
+      })
+  )
+
+  it.effect("peers 3: times of a device grant as text (Entra v1), and as nothing but digits", () =>
+    Effect.gen(function* () {
+      const begin = (answer: Readonly<Record<string, unknown>>, quirks: Quirks.Switches) =>
+        Effect.flatMap(DeviceAuthorization.DeviceAuthorization, (device) =>
+          Effect.either(device.begin({ scope: ["a"] }))
+        ).pipe(
+          Effect.provide(
+            A.flows(
+              {
+                issuer,
+                clientId: "app",
+                metadata: { ...metadata, device_authorization_endpoint: "https://issuer.test/device" },
+                quirks: Quirks.make({ memberNames: { verification_uri: "verification_url" }, ...quirks })
+              },
+              () => Response.json(answer)
+            )
+          )
+        )
+      const answer = {
+        user_code: "ABC123",
+        device_code: "BAQABAAEAAAD",
+        verification_url: "https://microsoft.test/devicelogin",
+        expires_in: "900",
+        interval: "5",
+        message: "To sign in, use a web browser"
+      }
+      const right = yield* begin(answer, { expiresInMayBeText: true })
+      assert.deepStrictEqual(
+        right._tag === "Right" && [right.right.expiresAt, right.right.interval],
+        [900_000, 5]
+      )
+      assert.strictEqual((yield* begin(answer, {}))._tag, "Left")
+      const words = { ...answer, interval: "5 seconds" }
+      assert.strictEqual((yield* begin(words, { expiresInMayBeText: true }))._tag, "Left")
+    })
+  )
 
   it.effect("an error is the server's, with any status, form-encoded or not, and without our secret", () =>
     Effect.gen(function* () {

@@ -248,8 +248,8 @@ export const slack: Preset = {
 
 /**
  * Slack, for the token of the person, which is in `authed_user`; never the
- * bot's. Its scopes go in the parameter `user_scope` of
- * `Authorization.begin`, not in `scope`.
+ * bot's. With token rotation, a refresh has it at the top. Its scopes go in the
+ * parameter `user_scope` of `Authorization.begin`, not in `scope`.
  *
  * @since 0.1.0
  * @category presets
@@ -262,6 +262,7 @@ export const slackUser: Preset = {
     assumeTokenType: "Bearer",
     bearerTokenTypes: ["user"],
     bodyPath: ["authed_user"],
+    flatRefresh: true,
     grantedScopeSeparator: ","
   },
   secret: "clientSecretBasicRaw",

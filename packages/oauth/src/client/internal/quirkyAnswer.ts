@@ -3,25 +3,32 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { WireResponse } from "../../http/Wire.js"
 import * as Wire from "../../http/Wire.js"
+import type { Asked } from "./quirkyRequest.js"
 import type { Switches } from "./quirkySwitches.js"
 
 type Body = Readonly<Record<string, unknown>>
 
-/** The answer to a form; of one for tokens all switches are looked at, of another only the names of its members. */
+/**
+ * The answer to a request; of one for tokens all switches are looked at, of
+ * another form only the times and the names of its members, of the rest the names.
+ */
 export const bent = <E>(
   switches: Switches,
-  grant: boolean,
+  { form, grantType }: Asked,
   answer: Effect.Effect<WireResponse, E>
 ): Effect.Effect<WireResponse, E> =>
   Effect.flatMap(answer, (response) =>
     Effect.map(read(switches, response), (body) => {
       const isTokens =
-        grant && (response.status === 200 || switches.successStatuses?.includes(response.status) === true)
+        grantType !== undefined &&
+        (response.status === 200 || switches.successStatuses?.includes(response.status) === true)
       const status = isTokens ? 200 : response.status
       // What cannot be read is for the flow to refuse.
       if (body === undefined) return response
       const named = rename(switches, body)
-      return { ...response, status, body: encode(isTokens ? tokens(switches, named) : named) }
+      const path = grantType === "refresh_token" && switches.flatRefresh === true ? [] : switches.bodyPath
+      const answered = isTokens ? tokens(switches, named, path) : form ? timed(switches, named) : named
+      return { ...response, status, body: encode(answered) }
     })
   )
 
@@ -69,19 +76,16 @@ const tokenMembers: ReadonlySet<string> = new Set([
   "issued_token_type"
 ])
 
-const tokens = (switches: Switches, body: Body): Body => {
-  if (typeof body["error"] === "string" && body["error"] !== "") return body
-  const found = at(body, switches.bodyPath ?? [])
+const tokens = (switches: Switches, body: Body, path: ReadonlyArray<string> = []): Body => {
+  if (typeof body["error"] === "string" && body["error"] !== "") return timed(switches, body)
+  const found = timed(switches, at(body, path))
   const { expires_in: expiresIn, scope, token_type: tokenType } = found
   const separator = switches.grantedScopeSeparator
   return omit(
     {
       ...found,
       token_type: typeOf(switches, tokenType),
-      expires_in:
-        (switches.expiresInMayBeText === true && typeof expiresIn === "string"
-          ? seconds(expiresIn)
-          : expiresIn) ?? switches.assumeExpiresIn,
+      expires_in: expiresIn ?? switches.assumeExpiresIn,
       scope:
         switches.scopeMayBeArray === true && Array.isArray(scope) && scope.every(Predicate.isString)
           ? scope.join(" ")
@@ -91,6 +95,15 @@ const tokens = (switches: Switches, body: Body): Body => {
     },
     switches.ignoreIdToken === true ? ["id_token"] : []
   )
+}
+
+/** Digits in a text as the number that they are, where one is expected. */
+const timed = ({ expiresInMayBeText }: Switches, body: Body): Body => {
+  const texts = ["expires_in", "interval"].flatMap((name) => {
+    const value = body[name]
+    return typeof value === "string" ? [[name, seconds(value)] as const] : []
+  })
+  return expiresInMayBeText === true ? { ...body, ...Object.fromEntries(texts) } : body
 }
 
 /** The object at a path, with what is beside it but no token of another place. */

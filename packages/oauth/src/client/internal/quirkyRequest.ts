@@ -10,18 +10,24 @@ const formOf = ({ body }: HttpClientRequest.HttpClientRequest): URLSearchParams 
     ? new URLSearchParams(new TextDecoder().decode(body.body))
     : undefined
 
-/** The request as the provider wants it, and whether it is one for tokens. */
+/** What is asked: the grant of a request for tokens, anything else in a form, or something else altogether. */
+export interface Asked {
+  readonly form: boolean
+  readonly grantType: string | undefined
+}
+
+/** The request as the provider wants it, and what it asks. */
 export const bend = (
   switches: Switches,
   request: HttpClientRequest.HttpClientRequest
-): { readonly grant: boolean; readonly request: HttpClientRequest.HttpClientRequest } => {
+): { readonly asked: Asked; readonly request: HttpClientRequest.HttpClientRequest } => {
   const { userAgent } = switches
   const named =
     userAgent === undefined ? request : HttpClientRequest.setHeader(request, "user-agent", userAgent)
   const parameters = formOf(request)
-  if (parameters === undefined) return { grant: false, request: named }
-  const grantType = parameters.get("grant_type")
-  const grant = grantType !== null
+  if (parameters === undefined) return { asked: { form: false, grantType: undefined }, request: named }
+  const grantType = parameters.get("grant_type") ?? undefined
+  const grant = grantType !== undefined
   if (grant) {
     if (grantType === "refresh_token" && switches.omitScopeOnRefresh === true) parameters.delete("scope")
     addMissing(parameters, switches.tokenParameters)
@@ -29,7 +35,7 @@ export const bend = (
   }
   renamed(switches, parameters)
   return {
-    grant,
+    asked: { form: true, grantType },
     request:
       grant && switches.tokenRequestFormat === "json"
         ? HttpClientRequest.bodyText(named, JSON.stringify(jsonOf(parameters)), "application/json")

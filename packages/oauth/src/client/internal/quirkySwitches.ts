@@ -23,7 +23,7 @@ export interface Switches {
   readonly grantedScopeSeparator?: string | undefined
   /** The `scope` of a token response may be a list of texts: Twitch. */
   readonly scopeMayBeArray?: boolean | undefined
-  /** `expires_in` may be digits in a text: PayPal, Entra's older endpoints, B2C. */
+  /** `expires_in`, and `interval` of the device grant, may be digits in a text: PayPal, Entra's older endpoints, B2C. */
   readonly expiresInMayBeText?: boolean | undefined
   /** The lifetime in seconds of tokens whose response does not tell it: Salesforce, by the session settings of the org. */
   readonly assumeExpiresIn?: number | undefined
@@ -31,6 +31,8 @@ export interface Switches {
   readonly assumeSecretExpiresAt?: number | undefined
   /** Where in a token response the tokens are: `["authed_user"]` for the user tokens of Slack, `["body"]` for Withings. */
   readonly bodyPath?: ReadonlyArray<string> | undefined
+  /** A refresh answers without the `bodyPath`: Slack. */
+  readonly flatRefresh?: boolean | undefined
   /** Members of any answer by another name, standard name first: Google's `{ verification_uri: "verification_url" }`. */
   readonly memberNames?: Readonly<Record<string, string>> | undefined
   /** Take no notice of an `id_token`, and insist on none: of those who send one to plain OAuth clients, or one that cannot be verified. */
