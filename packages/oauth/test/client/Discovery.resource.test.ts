@@ -163,6 +163,15 @@ describe("Discovery.resource", () => {
     }).pipe(Effect.provide(layer({ resources: ["https://api.test"] })))
   )
 
+  for (const slashed of ["https://api.test/mcp/", "https://api.test/", "https://api.test/mcp/?v=1"]) {
+    it.effect(`RFC 9728 section 3.1: the slash at the end of ${slashed} stays where it is`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* resource(slashed)).resource, slashed)
+        assert.strictEqual((yield* fromResource(slashed)).resource, slashed)
+      }).pipe(Effect.provide(layer({ resources: [slashed] })))
+    )
+  }
+
   const absent: ReadonlyArray<readonly [what: string, misbehaviour: Misbehaviour.Misbehaviour]> = [
     ["404", Misbehaviour.status(404)],
     ["HTML", Misbehaviour.html(200)],

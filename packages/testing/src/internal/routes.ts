@@ -33,10 +33,10 @@ export const wellKnownUrl = (issuer: string, kind: WellKnown): string => {
   }
 }
 
-/** Where a protected resource describes itself (RFC 9728 section 3.1). */
+/** Where a protected resource describes itself (RFC 9728 section 3.1): only a path of `/` is left out. */
 export const resourceMetadataUrl = (resource: string): string => {
   const { origin, pathname, search } = new URL(resource)
-  return `${origin}/.well-known/oauth-protected-resource${withoutSlash(pathname)}${search}`
+  return `${origin}/.well-known/oauth-protected-resource${pathname === "/" ? "" : pathname}${search}`
 }
 
 export interface Route {
