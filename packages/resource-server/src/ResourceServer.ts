@@ -15,15 +15,13 @@ import * as Issuer from "effect-oauth/Issuer"
 import * as Keyring from "effect-oauth/Keyring"
 import * as ProtectedResourceMetadata from "effect-oauth/ProtectedResourceMetadata"
 import * as TokenVerifier from "effect-oauth/TokenVerifier"
-import type { JwtClaims } from "effect-oauth/Jwt"
-import type * as ForwardedHost from "./ForwardedHost.js"
-import type { Received } from "./Incoming.js"
+import type { Forwarded, Resource } from "./internal/hosts.js"
 import * as Hosts from "./internal/hosts.js"
 import type { AcceptedIssuer } from "./internal/profiles.js"
 import * as Profiles from "./internal/profiles.js"
-import type { Misdirected } from "./Refusal.js"
 import { ResourceServerError } from "./ResourceServerError.js"
 
+export type { Forwarded, Hosts, Resource } from "./internal/hosts.js"
 export type { AcceptedIssuer } from "./internal/profiles.js"
 
 /**
@@ -45,42 +43,13 @@ export declare namespace ResourceServer {
    * @since 0.1.0
    * @category models
    */
-  export interface Service extends Resource {
+  export interface Service extends Resource, Hosts.Hosts {
     /** The issuers whose tokens are accepted. */
     readonly issuers: ReadonlyArray<string>
     readonly realm: Option.Option<string>
     /** At which level refused requests are logged. */
     readonly logLevel: LogLevel.LogLevel
-    /** What it is: the resource of its configuration, and with `forwarded` one for each further host. */
-    readonly resources: ReadonlyArray<Resource>
-    /**
-     * Which of these a request is for: that of the configuration, unless a
-     * declared proxy tells another host. Fails for a host that is none of them.
-     */
-    readonly of: (received: Received) => Effect.Effect<Resource, Misdirected>
-    /**
-     * Whether a verified token is for one of the resources, by `aud` or the
-     * `audience` of its issuer. Always where there is one: its verifier has compared.
-     */
-    readonly accepts: (claims: JwtClaims, resource: string) => boolean
-    /** The headers on which it depends what the server is (`Vary`). */
-    readonly vary: ReadonlyArray<string>
   }
-}
-
-/**
- * What a server is under one host.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Resource {
-  /** The resource identifier (RFC 8707, RFC 9728 section 1.2). */
-  readonly resource: string
-  /** Scheme, host and port that clients use, such as `https://api.example`. */
-  readonly origin: string
-  /** Where the metadata of the resource is (RFC 9728), for the challenge. */
-  readonly metadataUrl: Option.Option<string>
 }
 
 /**
@@ -111,22 +80,6 @@ export interface Identity {
   readonly realm?: string | undefined
   /** At which level refused requests are logged, with the reason. Info. */
   readonly logLevel?: LogLevel.LogLevel | undefined
-}
-
-/**
- * A declared proxy, and the hosts that it may tell.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Forwarded extends ForwardedHost.Options {
-  /**
-   * The hosts besides that of `resource`, with a port that is not the usual one
-   * (`api.example.org`, `api.example:8443`), in ASCII. The scheme is that of
-   * `resource`. Requests for any other host, or by another scheme, are refused
-   * with 421.
-   */
-  readonly hosts: ReadonlyArray<string>
 }
 
 /**

@@ -4,11 +4,63 @@ import * as Option from "effect/Option"
 import * as Endpoint from "effect-oauth/Endpoint"
 import * as Jwt from "effect-oauth/Jwt"
 import * as ForwardedHost from "../ForwardedHost.js"
+import type { Received } from "../Incoming.js"
 import { Misdirected } from "../Refusal.js"
-import type { Forwarded, Resource, ResourceServer } from "../ResourceServer.js"
 import type { AcceptedIssuer } from "./profiles.js"
 
-type Hosts = Pick<ResourceServer.Service, "resources" | "of" | "accepts" | "vary">
+/**
+ * What a server is under one host.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Resource {
+  /** The resource identifier (RFC 8707, RFC 9728 section 1.2). */
+  readonly resource: string
+  /** Scheme, host and port that clients use, such as `https://api.example`. */
+  readonly origin: string
+  /** Where the metadata of the resource is (RFC 9728), for the challenge. */
+  readonly metadataUrl: Option.Option<string>
+}
+
+/**
+ * What a server is under all its hosts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Hosts {
+  /** What it is: the resource of its configuration, and with `forwarded` one for each further host. */
+  readonly resources: ReadonlyArray<Resource>
+  /**
+   * Which of these a request is for: that of the configuration, unless a
+   * declared proxy tells another host. Fails for a host that is none of them.
+   */
+  readonly of: (received: Received) => Effect.Effect<Resource, Misdirected>
+  /**
+   * Whether a verified token is for one of the resources, by `aud` or the
+   * `audience` of its issuer. Always where there is one: its verifier has compared.
+   */
+  readonly accepts: (claims: Jwt.JwtClaims, resource: string) => boolean
+  /** The headers on which it depends what the server is (`Vary`). */
+  readonly vary: ReadonlyArray<string>
+}
+
+/**
+ * A declared proxy, and the hosts that it may tell.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Forwarded extends ForwardedHost.Options {
+  /**
+   * The hosts besides that of `resource`, with a port that is not the usual one
+   * (`api.example.org`, `api.example:8443`), in ASCII. The scheme is that of
+   * `resource`. Requests for any other host, or by another scheme, are refused
+   * with 421.
+   */
+  readonly hosts: ReadonlyArray<string>
+}
 
 /** The server has one resource, whatever a request says. */
 export const one = (own: Resource): Hosts => {
