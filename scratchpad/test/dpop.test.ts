@@ -130,4 +130,18 @@ layer(StrictWorld, { excludeTestServices: true })("RFC 9449 with oidc-provider, 
       assert.notStrictEqual(error._tag, "TransportError")
     })
   )
+
+  it.effect(
+    "RFC 9449 section 8: many requests at once, all of them refused for want of a nonce, all succeed",
+    () =>
+      Effect.gen(function* () {
+        const authorization = yield* Authorization.Authorization
+        const pushed = authorization.begin({ scope: ["openid"], pushed: true })
+        const all = yield* Effect.all(
+          Array.from({ length: 10 }, () => pushed),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(new Set(all.map(({ url }) => url)).size, 10)
+      }).pipe(Effect.provide(Layer.unwrapEffect(Effect.map(Dpop.make(), withKey))))
+  )
 })
