@@ -29,7 +29,7 @@ import { listen } from "../support/serveApi.js"
 // With several machines: RedisReplayStore of effect-oauth-node, and one `secret` for the nonces of all.
 const ConstraintLive = Layer.unwrapEffect(
   Effect.map(DpopNonce.make(), (nonce) =>
-    SenderConstraint.layer({ required: true }).pipe(Layer.provide(DpopVerifier.layer({ nonce })))
+    SenderConstraint.layer().pipe(Layer.provide(DpopVerifier.layer({ nonce })))
   )
 ).pipe(Layer.provide(ReplayStore.layerMemory))
 
@@ -49,7 +49,9 @@ const main = Effect.gen(function* () {
   const { issuer, service } = yield* startProvider()
   const { origin: resource, serve } = yield* listen()
   const ProtectionLive = Authenticator.layer.pipe(
-    Layer.provide(ResourceServer.layer({ resource, issuer, logLevel: LogLevel.Debug })),
+    Layer.provide(
+      ResourceServer.layer({ resource, issuer, boundTokensOnly: true, logLevel: LogLevel.Debug })
+    ),
     Layer.provide(ConstraintLive)
   )
   const protection = yield* Layer.build(ProtectionLive)

@@ -28,7 +28,8 @@ import type { InsufficientScope, InsufficientUserAuthentication, Misdirected, Re
 import type { Requirements } from "./Requirements.js"
 import type { Resource } from "./ResourceServer.js"
 import { ResourceServer } from "./ResourceServer.js"
-import { SenderConstraint } from "./SenderConstraint.js"
+import { ResourceServerError } from "./ResourceServerError.js"
+import { none as noConstraint, SenderConstraint } from "./SenderConstraint.js"
 
 /**
  * Judges requests. Everything else that protects is made of this.
@@ -124,16 +125,25 @@ const hasQueryToken = (url: string): boolean => url.includes("access_token=") &&
 
 /**
  * Makes an authenticator of the verifier and the sender constraint of the
- * program.
+ * program. Fails where tokens must be bound and no sender constraint is provided
+ * to it.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | TokenVerifier> = Effect.gen(
-  function* () {
+export const make: Effect.Effect<Authenticator.Service, ResourceServerError, ResourceServer | TokenVerifier> =
+  Effect.gen(function* () {
     const server = yield* ResourceServer
     const verifier = yield* TokenVerifier
     const constraint = yield* SenderConstraint
+    if (server.boundTokensOnly && constraint === noConstraint) {
+      return yield* new ResourceServerError({
+        reason: "option",
+        option: "boundTokensOnly",
+        message:
+          "Authenticator: tokens must be bound, and nothing can tell to whom: provide a SenderConstraint to the Authenticator itself (to BearerAuth.layer), not beside it."
+      })
+    }
     const certificateOf = yield* Incomings.ClientCertificate
     const accepted = { schemes: constraint.schemes }
 
@@ -177,6 +187,9 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
       confirmation: Option.Option<AccessToken.AccessToken.Confirmation>
     ): Effect.Effect<Principal, Refusal> => {
       const { fiber, incoming, method, requirements, scheme, token } = asked
+      if (server.boundTokensOnly && Option.isNone(confirmation)) {
+        return refuse(Refused.unbound(requirements, scheme), method)
+      }
       const principal = AccessToken.fromVerified(verified, {
         token,
         confirmation,
@@ -249,8 +262,7 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
           )
         })
     }
-  }
-)
+  })
 
 /**
  * The authenticator of the verifier and the sender constraint of the program.
@@ -258,7 +270,5 @@ export const make: Effect.Effect<Authenticator.Service, never, ResourceServer | 
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Authenticator, never, ResourceServer | TokenVerifier> = Layer.effect(
-  Authenticator,
-  make
-)
+export const layer: Layer.Layer<Authenticator, ResourceServerError, ResourceServer | TokenVerifier> =
+  Layer.effect(Authenticator, make)

@@ -46,6 +46,8 @@ export declare namespace ResourceServer {
   export interface Service extends Resource, Hosts.Hosts {
     /** The issuers whose tokens are accepted. */
     readonly issuers: ReadonlyArray<string>
+    /** Whether a token must be bound to its sender. */
+    readonly boundTokensOnly: boolean
     readonly realm: Option.Option<string>
     /** At which level refused requests are logged. */
     readonly logLevel: LogLevel.LogLevel
@@ -76,6 +78,11 @@ export interface Identity {
    * asked.
    */
   readonly forwarded?: Forwarded | undefined
+  /**
+   * Refuse tokens that are bound to nothing. The server does not start where no
+   * `SenderConstraint` is provided to its `Authenticator`. false.
+   */
+  readonly boundTokensOnly?: boolean | undefined
   /** `realm` of the challenge. None unless given. */
   readonly realm?: string | undefined
   /** At which level refused requests are logged, with the reason. Info. */
@@ -162,6 +169,7 @@ export const make = (
     return {
       ...own,
       issuers,
+      boundTokensOnly: options.boundTokensOnly === true,
       realm: Option.fromNullable(options.realm),
       logLevel: options.logLevel ?? LogLevel.Info,
       ...(yield* hostsOf(own, options))

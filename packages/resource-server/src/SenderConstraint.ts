@@ -22,13 +22,15 @@ import type { Incoming } from "./Incoming.js"
  *
  * A `Context.Reference`: a program that does not choose a constraint accepts
  * unbound tokens, and refuses those that are bound, since it could not tell who
- * sends them.
+ * sends them. Provide it to the `Authenticator` (to `BearerAuth.layer`), which
+ * takes it when it is made. That every token must be bound is said by
+ * `boundTokensOnly` of `ResourceServer`: it does not start with no constraint.
  *
  * @since 0.1.0
  * @category services
  */
 export class SenderConstraint extends Context.Reference<SenderConstraint>()("effect-oauth/SenderConstraint", {
-  defaultValue: (): SenderConstraint.Service => fromChecks({})
+  defaultValue: (): SenderConstraint.Service => none
 }) {}
 
 /**
@@ -43,8 +45,7 @@ export declare namespace SenderConstraint {
     /**
      * Judges a token that has been verified.
      *
-     * - without `cnf`: refused under the scheme `DPoP`, and where every token must
-     *   be bound; else none
+     * - without `cnf`: refused under the scheme `DPoP`; else none
      * - `cnf.jkt`: the scheme must be `DPoP`, with a good proof of that key
      *   (RFC 9449 section 7.1)
      * - `cnf["x5t#S256"]`: the scheme must be `Bearer`, and the certificate of the
@@ -82,8 +83,6 @@ export declare namespace SenderConstraint {
    * @category models
    */
   export interface Options {
-    /** Refuse tokens that are bound to nothing. false. */
-    readonly required?: boolean | undefined
     /** Accept tokens that are bound to a certificate. true, where there is one to compare. */
     readonly mutualTls?: boolean | undefined
   }
@@ -92,16 +91,11 @@ export declare namespace SenderConstraint {
 interface Checks {
   readonly dpop?: DpopVerifier.DpopVerifier.Service | undefined
   readonly mutualTls?: boolean | undefined
-  readonly required?: boolean | undefined
 }
 
-const fromChecks = ({ dpop, mutualTls = false, required = false }: Checks): SenderConstraint.Service => {
+const fromChecks = ({ dpop, mutualTls = false }: Checks): SenderConstraint.Service => {
   const unbound = (scheme: Scheme) =>
-    scheme === "DPoP"
-      ? refuse("a token that is not bound came under the scheme DPoP")
-      : required
-        ? refuse("the token is bound to nothing, and must be")
-        : Effect.succeedNone
+    scheme === "DPoP" ? refuse("a token that is not bound came under the scheme DPoP") : Effect.succeedNone
 
   const byKey = (thumbprint: string, { incoming, scheme, token }: SenderConstraint.Presented) => {
     if (dpop === undefined) return refuse("the token is bound to a DPoP key, and no DpopVerifier is provided")
@@ -181,8 +175,8 @@ export const make = (
   Effect.map(DpopVerifier.DpopVerifier, (dpop) => fromChecks({ mutualTls: true, ...options, dpop }))
 
 /**
- * Accepts tokens that are bound to a DPoP key or to a certificate, and unless
- * `required` is set, unbound ones.
+ * Accepts tokens that are bound to a DPoP key or to a certificate, and unbound
+ * ones unless `ResourceServer` has `boundTokensOnly`.
  *
  * @since 0.1.0
  * @category layers
@@ -193,13 +187,12 @@ export const layer = (
   Layer.effect(SenderConstraint, make(options))
 
 /**
- * Accepts tokens that are bound to a certificate, and unless `required` is set,
- * unbound ones; those that are bound to a DPoP key are refused.
+ * Accepts tokens that are bound to a certificate, and unbound ones unless
+ * `ResourceServer` has `boundTokensOnly`; those that are bound to a DPoP key are
+ * refused.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerMutualTls = (
-  options: Pick<SenderConstraint.Options, "required"> = {}
-): Layer.Layer<SenderConstraint> =>
-  Layer.succeed(SenderConstraint, fromChecks({ ...options, mutualTls: true }))
+export const layerMutualTls = (): Layer.Layer<SenderConstraint> =>
+  Layer.succeed(SenderConstraint, fromChecks({ mutualTls: true }))

@@ -56,7 +56,7 @@ const setUp = Effect.gen(function* () {
   /** The provider tells no audience of a token that was asked for without a resource. */
   const verifier = (resource: string) =>
     Layer.merge(
-      ResourceServer.layerVerifier({ resource, issuer }),
+      ResourceServer.layerVerifier({ resource, issuer, boundTokensOnly: true }),
       IntrospectionVerifier.layer({ audience: resource, allowMissingAudience: true }).pipe(
         Layer.provide(Introspection.layer),
         Layer.provide(client)
@@ -88,7 +88,7 @@ describe("certificate-bound tokens", () => {
           Layer.provideMerge(
             verifier(resource),
             Layer.merge(
-              SenderConstraint.layerMutualTls({ required: true }),
+              SenderConstraint.layerMutualTls(),
               Layer.succeed(ClientCertificate, PeerCertificate.thumbprint)
             )
           ),

@@ -3,6 +3,7 @@ import * as Authenticator from "effect-oauth-resource-server/Authenticator"
 import type { AccessToken } from "effect-oauth-resource-server/AccessToken"
 import * as Incoming from "effect-oauth-resource-server/Incoming"
 import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
+import type { ResourceServerError } from "effect-oauth-resource-server/ResourceServerError"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import type { AccessTokenOptions } from "effect-oauth-testing/TestToken"
 import type { JwtClaims } from "effect-oauth/Jwt"
@@ -23,7 +24,7 @@ const provided = Effect.provide(TestIssuer.layer())
 const judged = <E, R>(
   layer: Layer.Layer<ResourceServer.ResourceServer | TokenVerifier, E, R>,
   token: string
-): Effect.Effect<AccessToken.Principal | string, E, R> =>
+): Effect.Effect<AccessToken.Principal | string, E | ResourceServerError, R> =>
   Effect.flatMap(Authenticator.Authenticator, (authenticator) =>
     authenticator.authenticate(Incoming.fromWeb(request("/", { authorization: `Bearer ${token}` }), resource))
   ).pipe(

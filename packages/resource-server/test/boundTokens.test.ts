@@ -1,4 +1,5 @@
 /** A bound token on its whole way through a guard: what is answered, and what an observer sees of it. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -9,19 +10,57 @@ import * as Challenge from "effect-oauth/Challenge"
 import { TokenStoreError } from "effect-oauth/OAuthError"
 import * as ReplayStore from "effect-oauth/ReplayStore"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
+import * as BearerAuth from "effect-oauth-resource-server/BearerAuth"
 import * as Authenticator from "effect-oauth-resource-server/Authenticator"
 import * as DpopNonce from "effect-oauth-resource-server/DpopNonce"
 import * as DpopVerifier from "effect-oauth-resource-server/DpopVerifier"
 import * as Guard from "effect-oauth-resource-server/Guard"
 import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as SenderConstraint from "effect-oauth-resource-server/SenderConstraint"
-import { issuer, resource } from "./support/api.js"
+import { Api, groups, issuer, live, request, resource, serve } from "./support/api.js"
 import { mint } from "./support/asking.js"
 import * as P from "./support/proofs.js"
 import { watch } from "./support/watched.js"
 
 const own = P.holder()
 const url = `${resource}/notes`
+
+const boundOnly = { resource, issuer, boundTokensOnly: true }
+
+describe("an API that accepts bound tokens alone", () => {
+  const bound = SenderConstraint.layerMutualTls()
+  const auth = BearerAuth.layer(Api, boundOnly)
+
+  it.scoped("refuses one that is bound to nothing", () =>
+    Effect.gen(function* () {
+      const authorization = `Bearer ${yield* mint()}`
+      const [{ status }, { lines }] = yield* watch(
+        Effect.flatMap(serve(live(Layer.provide(auth, bound))), (send) =>
+          send(request("/me", { authorization }))
+        )
+      )
+      assert.strictEqual(status, 401)
+      assert.include(lines.join(), "the token is bound to nothing, and must be")
+    }).pipe(Effect.provide(TestIssuer.layer()))
+  )
+
+  it.scoped("does not start where the constraint is provided beside it, or after it, or not at all", () =>
+    Effect.gen(function* () {
+      const base = HttpApiBuilder.api(Api).pipe(Layer.provide(groups))
+      for (const served of [
+        base.pipe(Layer.provide(bound), Layer.provide(auth)),
+        base.pipe(Layer.provide(Layer.mergeAll(auth, bound))),
+        base.pipe(Layer.provide(auth))
+      ]) {
+        const error = yield* Effect.flip(serve(served))
+        assert.strictEqual(error.option, "boundTokensOnly")
+        assert.include(error.message, "SenderConstraint")
+      }
+      // Here it reaches the whole program.
+      yield* serve(base.pipe(Layer.provide(auth), Layer.provide(bound)))
+    }).pipe(Effect.provide(TestIssuer.layer()))
+  )
+})
 
 const authenticator = (options: DpopVerifier.DpopVerifier.Options, store = ReplayStore.layerMemory) =>
   Authenticator.layer.pipe(

@@ -3,6 +3,7 @@ import type { HttpClient } from "@effect/platform/HttpClient"
 import type { AccessToken } from "effect-oauth-resource-server/AccessToken"
 import * as DelegatedAccess from "effect-oauth-resource-server/DelegatedAccess"
 import * as DpopVerifier from "effect-oauth-resource-server/DpopVerifier"
+import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as SenderConstraint from "effect-oauth-resource-server/SenderConstraint"
 import * as Tenants from "effect-oauth-resource-server/Tenants"
 import type { Introspection } from "effect-oauth/Introspection"
@@ -34,6 +35,15 @@ describe("sender constraints", () => {
       Layer.Layer<SenderConstraint.SenderConstraint, never, DpopVerifier.DpopVerifier>
     >()
     expect(SenderConstraint.layerMutualTls()).type.toBe<Layer.Layer<SenderConstraint.SenderConstraint>>()
+  })
+
+  test("that tokens must be bound is not said by a layer that could be provided to nothing", () => {
+    expect(SenderConstraint.layer).type.not.toBeCallableWith({ required: true })
+    expect(ResourceServer.layer).type.toBeCallableWith({
+      resource: "https://api.example",
+      issuer: "https://issuer.example",
+      boundTokensOnly: true
+    })
   })
 })
 

@@ -52,6 +52,11 @@ export const elsewhere = (requirements: Requirements, scheme: Scheme): Refused =
   refusal: invalidToken(requirements, scheme)
 })
 
+export const unbound = (requirements: Requirements, scheme: Scheme): Refused => ({
+  reason: "the token is bound to nothing, and must be",
+  refusal: invalidToken(requirements, scheme)
+})
+
 export const unreadable = (requirements: Requirements, scheme: Scheme): Refused => ({
   reason: "the token does not tell whose it is: iss or act cannot be read",
   refusal: invalidToken(requirements, scheme)

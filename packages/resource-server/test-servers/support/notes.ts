@@ -77,9 +77,7 @@ export const serve = <E, R>(
   Effect.gen(function* () {
     const { origin, serve } = yield* listen(secure)
     const resource = `${origin}${path}`
-    const context = yield* Layer.build(
-      Authenticator.layer.pipe(Layer.provide(Layer.orDie(protection(resource))))
-    )
+    const context = yield* Layer.build(Layer.orDie(Layer.provide(Authenticator.layer, protection(resource))))
     /** The status of each answer, with the error of its challenge. */
     const answered: Array<string> = []
     const app = HttpRouter.empty.pipe(
