@@ -195,9 +195,7 @@ export const requirePkce = (
         new DiscoveryError({
           operation,
           reason: "unsupported",
-          message:
-            `The authorization server ${Endpoint.show(metadata.issuer)} lists its PKCE methods without S256, ` +
-            `the only one that is used here.`,
+          message: `The authorization server ${Endpoint.show(metadata.issuer)} lists its PKCE methods without S256.`,
           expected: "S256"
         })
       )

@@ -64,12 +64,9 @@ const seconds = (value: unknown): number | undefined =>
 const transient: ReadonlySet<string> = new Set(["temporarily_unavailable", "server_error", "slow_down"])
 
 const hints: ReadonlyMap<string, string> = new Map([
-  ["invalid_client", "check the client id, its credentials and its authentication method"],
-  [
-    "invalid_grant",
-    "the code, refresh token or assertion is used up, expired, revoked or meant for another client"
-  ],
-  ["unauthorized_client", "this client may not use this grant: change its registration"],
+  ["invalid_client", "check the client id, its credentials and their method"],
+  ["invalid_grant", "the code, token or assertion is used up, expired, revoked or another client's"],
+  ["unauthorized_client", "the registration of this client does not allow this grant"],
   ["unsupported_grant_type", "the server does not offer this grant"],
   ["invalid_scope", "ask for other scopes"],
   ["invalid_target", "the server does not know the resource or audience asked for"]

@@ -65,25 +65,21 @@ export const difference = (expected: string, actual: string): string => {
   if (expected === `${actual}/`) return "differs by a trailing slash, which was expected"
   if (expected.trim() === actual.trim()) return "differs by white space around it"
   if (expected.toLowerCase() === actual.toLowerCase()) return "differs in letter case"
-  const wanted = pieces(expected)
-  const given = pieces(actual)
-  const at = wanted.findIndex((piece, i) => piece.toLowerCase() !== given[i]?.toLowerCase())
-  const name = names[at]
-  if (name === undefined || given.length === 0) return "is not a URL"
-  // What stands before a host or in a query may be a secret.
-  return name === "query" || name === "user information"
-    ? `differs in the ${name}`
-    : `differs in the ${name}: ${Text.sanitize(given[at] || "none")}, not ${Text.sanitize(wanted[at] || "none")}`
+  if (!URL.canParse(actual) || !URL.canParse(expected)) return "is not a URL"
+  const given = new URL(actual)
+  const wanted = new URL(expected)
+  const found = parts.find(([, part]) => given[part] !== wanted[part])
+  if (found === undefined) return "differs by a default port, a query or user information"
+  const [name, part] = found
+  return `differs in the ${name}: ${Text.sanitize(given[part])}, not ${Text.sanitize(wanted[part])}`
 }
 
-/** The pieces of anything that looks like a URL, for the sake of comparing; none of anything else. */
-const pieces = (text: string): ReadonlyArray<string> =>
-  /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:]*)(?::([0-9]*))?([^?]*)(.*)$/is
-    .exec(text)
-    ?.slice(1)
-    .map((piece) => piece ?? "") ?? []
-
-const names = ["scheme", "user information", "host", "port", "path", "query"]
+/** What may be shown of a URL: the rest of it may be a secret. */
+const parts = [
+  ["scheme", "protocol"],
+  ["host", "host"],
+  ["path", "pathname"]
+] as const
 
 /**
  * Compares two issuer identifiers, character for character (RFC 8414 section
@@ -106,8 +102,8 @@ export const check = (
           reason: "issuer_mismatch",
           message:
             `The server says that it is ${Endpoint.show(actual)}, but ${Endpoint.show(expected)} was expected: ` +
-            `it ${difference(expected, actual)}. Issuers are compared character for character ` +
-            `(RFC 8414 section 3.3); if this is the right server, configure its issuer as it writes it.`,
+            `it ${difference(expected, actual)}. If this is the right server, configure its issuer ` +
+            `exactly as it writes it (RFC 8414 section 3.3).`,
           expected: Endpoint.show(expected),
           actual: Endpoint.show(actual)
         })

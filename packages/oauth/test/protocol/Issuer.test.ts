@@ -81,15 +81,31 @@ describe("Issuer.check", () => {
             "https://evil.example.com",
             "in the host: evil.example.com, not auth.example.com"
           ],
-          ["https://auth.example.com", "http://auth.example.com", "in the scheme: http, not https"],
-          ["https://auth.example.com:8443", "https://auth.example.com:9443", "in the port: 9443, not 8443"],
-          ["https://auth.example.com", "https://auth.example.com:443", "in the port: 443, not none"],
+          ["https://auth.example.com", "http://auth.example.com", "in the scheme: http:, not https:"],
+          [
+            "https://auth.example.com:8443",
+            "https://auth.example.com:9443",
+            "in the host: auth.example.com:9443, not auth.example.com:8443"
+          ],
+          [
+            "https://auth.example.com",
+            "https://auth.example.com:443",
+            "by a default port, a query or user information"
+          ],
           ["https://auth.example.com", "https://AUTH.example.com", "in letter case"],
           ["https://auth.example.com/t1", "https://auth.example.com/t2", "in the path: /t2, not /t1"],
-          ["https://auth.example.com/t1", "https://auth.example.com/t1?x", "in the query"],
-          ["https://auth.example.com", "https://user@auth.example.com", "in the user information"],
+          [
+            "https://auth.example.com/t1",
+            "https://auth.example.com/t1?x",
+            "by a default port, a query or user information"
+          ],
+          [
+            "https://auth.example.com",
+            "https://user@auth.example.com",
+            "by a default port, a query or user information"
+          ],
           ["https://auth.example.com", " https://auth.example.com", "by white space"],
-          ["https://auth.example.com", "https://аuth.example.com", "in the host"],
+          ["https://auth.example.com", "https://аuth.example.com", "in the host: xn--"],
           ["https://auth.example.com", "auth.example.com", "is not a URL"],
           ["https://auth.example.com", "", "is not a URL"]
         ] as const) {

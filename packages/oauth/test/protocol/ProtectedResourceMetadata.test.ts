@@ -202,12 +202,12 @@ describe("ProtectedResourceMetadata.checkResource", () => {
       for (const [expected, actual, words] of [
         ["https://a.example/mcp", "https://a.example/mcp/", "by a trailing slash"],
         ["https://a.example/mcp/", "https://a.example/mcp", "by a trailing slash"],
-        ["https://a.example/mcp", "https://a.example", "in the path: none, not /mcp"],
+        ["https://a.example/mcp", "https://a.example", "in the path: /, not /mcp"],
         ["https://a.example/mcp", "https://evil.example/mcp", "in the host: evil.example, not a.example"],
         ["https://a.example/mcp", "http://a.example/mcp", "in the scheme"],
-        ["https://a.example/mcp", "https://a.example:8443/mcp", "in the port"],
+        ["https://a.example/mcp", "https://a.example:8443/mcp", "in the host: a.example:8443"],
         ["https://a.example/mcp", "https://a.example/MCP", "in letter case"],
-        ["https://a.example/mcp", "https://a.example/mcp?x", "in the query"],
+        ["https://a.example/mcp", "https://a.example/mcp?x", "a query"],
         ["https://a.example/mcp", "", "is not a URL"]
       ] as const) {
         const result = yield* outcome(expected, actual)
