@@ -32,10 +32,12 @@ const application = HttpRouter.empty.pipe(
     Effect.gen(function* () {
       const backChannel = yield* BackChannelLogout.BackChannelLogout
       const request = yield* HttpServerRequest.HttpServerRequest
-      const { sessionId, subject } = yield* backChannel.verify(yield* request.text)
-      // Here the application ends the session, or every session of the subject where none is named.
-      yield* Console.log(
-        `told       ${Option.getOrElse(subject, () => "somebody")} has left${Option.isSome(sessionId) ? " one session" : ""}`
+      // Here the application ends the session, or every session of the subject where none is named. Where that fails,
+      // the server may send the same again.
+      yield* backChannel.verify(yield* request.text, ({ sessionId, subject }) =>
+        Console.log(
+          `told       ${Option.getOrElse(subject, () => "somebody")} has left${Option.isSome(sessionId) ? " one session" : ""}`
+        )
       )
       return HttpServerResponse.empty({ status: 200 })
     }).pipe(

@@ -48,6 +48,8 @@ export declare namespace BackChannelLogout {
      * one memory. In this process alone unless given.
      */
     readonly firstUse?: ((tokenId: string, until: number) => Effect.Effect<boolean>) | undefined
+    /** Forgets a logout token that `firstUse` remembers, since the sessions could not be ended. */
+    readonly forget?: ((tokenId: string) => Effect.Effect<void>) | undefined
   }
 
   /**
@@ -85,8 +87,14 @@ export declare namespace BackChannelLogout {
      * Answer 200 once the sessions have ended, and 400 to an `AuthorizationError`
      * or a `JwtError`, with `Cache-Control: no-store` (section 2.8). Any other
      * failure says nothing about the request, and is a 503.
+     *
+     * Give what ends the sessions as `end`: where that fails or is interrupted,
+     * the logout token has not been used, and the server may send it again.
      */
-    readonly verify: (form: AuthorizationResponse.Response) => Effect.Effect<LoggedOut, VerifyError>
+    readonly verify: <E = never, R = never>(
+      form: AuthorizationResponse.Response,
+      end?: (loggedOut: LoggedOut) => Effect.Effect<unknown, E, R>
+    ) => Effect.Effect<LoggedOut, VerifyError | E, R>
   }
 }
 
@@ -102,35 +110,53 @@ export const make = (
   Effect.gen(function* () {
     const client = yield* OAuthClient.OAuthClient
     const verifier = yield* JwtVerifier.fromKeyring(client.serverKeys)
-    const firstUse = options.firstUse ?? (yield* makeOnce).claim
+    const once = yield* makeOnce
+    const { firstUse = once.claim, forget = options.firstUse === undefined ? once.release : nothing } =
+      options
+
+    const read = (form: AuthorizationResponse.Response) =>
+      Effect.gen(function* () {
+        const token = (yield* AuthorizationResponse.read(operation, form)).get("logout_token")
+        if (token === undefined || token === "") {
+          return yield* refused("malformed", "the request has no logout_token")
+        }
+        const metadata = yield* client.metadata
+        const { claims } = yield* verifier.verify(
+          yield* opened(client.decrypter, Redacted.make(token)),
+          JwtProfile.logoutToken({
+            issuer: client.quirks?.issuers?.accepts ?? client.issuer,
+            clientId: client.clientId,
+            algorithms: algorithms(metadata.id_token_signing_alg_values_supported),
+            maxAge: options.maxAge
+          })
+        )
+        return {
+          subject: Option.fromNullable(claims.sub),
+          sessionId: Option.fromNullable(claims.sid),
+          claims
+        }
+      })
+
+    /** Reads one that comes for the first time; from there on only `end` can be interrupted. */
+    const claimed = (reading: ReturnType<typeof read>) =>
+      Effect.tap(reading, ({ claims }) =>
+        // Past `exp` and the leeway of the verifier it would be refused anyway.
+        Effect.filterOrFail(
+          firstUse(claims.jti, (claims.exp + 60) * 1000),
+          (isFirst) => isFirst,
+          () => refused("replayed", "this logout token has come before")
+        )
+      ).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
 
     return {
-      verify: (form) =>
-        Effect.gen(function* () {
-          const token = (yield* AuthorizationResponse.read(operation, form)).get("logout_token")
-          if (token === undefined || token === "") {
-            return yield* refused("malformed", "the request has no logout_token")
-          }
-          const metadata = yield* client.metadata
-          const { claims } = yield* verifier.verify(
-            yield* opened(client.decrypter, Redacted.make(token)),
-            JwtProfile.logoutToken({
-              issuer: client.quirks?.issuers?.accepts ?? client.issuer,
-              clientId: client.clientId,
-              algorithms: algorithms(metadata.id_token_signing_alg_values_supported),
-              maxAge: options.maxAge
-            })
+      verify: (form, end) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.tap(claimed(restore(read(form))), (loggedOut) =>
+            end === undefined
+              ? Effect.void
+              : Effect.onError(restore(end(loggedOut)), () => forget(loggedOut.claims.jti))
           )
-          // Past `exp` and the leeway of the verifier it would be refused anyway.
-          if (!(yield* firstUse(claims.jti, (claims.exp + 60) * 1000))) {
-            return yield* refused("replayed", "this logout token has come before")
-          }
-          return {
-            subject: Option.fromNullable(claims.sub),
-            sessionId: Option.fromNullable(claims.sid),
-            claims
-          }
-        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+        )
     }
   })
 
@@ -152,6 +178,8 @@ export const layerWith = (
 export const layer: Layer.Layer<BackChannelLogout, never, OAuthClient.OAuthClient> = layerWith({})
 
 const operation = "BackChannelLogout.verify"
+
+const nothing = (): Effect.Effect<void> => Effect.void
 
 const refused = (reason: AuthorizationError["reason"], problem: string): AuthorizationError =>
   new AuthorizationError({ operation, reason, message: `${operation}: ${problem}.` })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
@@ -205,6 +206,44 @@ describe("BackChannelLogout", () => {
     Effect.gen(function* () {
       yield* H.fails(told({}, { key: "unpublished" }), "JwtError", "signature")
       yield* told()
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "Back-Channel Logout section 2.8: sessions that could not be ended can be ended when it comes again",
+    () =>
+      Effect.gen(function* () {
+        const { verify: ending } = yield* BackChannelLogout.BackChannelLogout
+        const form = `logout_token=${yield* logoutToken()}`
+        const ended: Array<unknown> = []
+        assert.strictEqual(yield* Effect.flip(ending(form, () => Effect.fail("away" as const))), "away")
+        const fiber = yield* Effect.fork(ending(form, () => Effect.never))
+        yield* H.asTimePasses(Effect.sleep("1 second"))
+        yield* H.fails(
+          ending(form, () => Effect.void),
+          "AuthorizationError",
+          "replayed"
+        )
+        yield* Fiber.interrupt(fiber)
+        const who = yield* ending(form, ({ subject }) => Effect.sync(() => ended.push(subject)))
+        assert.deepStrictEqual(ended, [Option.some("alice")])
+        assert.deepStrictEqual(who.sessionId, Option.some("s-1"))
+        yield* H.fails(ending(form), "AuthorizationError", "replayed")
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("what several processes share is told to forget it, and never a token that is refused", () =>
+    Effect.gen(function* () {
+      const used = new Set<string>()
+      const service = yield* BackChannelLogout.make({
+        firstUse: (tokenId) => Effect.sync(() => !used.has(tokenId) && used.add(tokenId).has(tokenId)),
+        forget: (tokenId) => Effect.sync(() => void used.delete(tokenId))
+      })
+      const form = `logout_token=${yield* logoutToken()}`
+      yield* Effect.flip(service.verify(form, () => Effect.fail("away")))
+      yield* service.verify(form, () => Effect.void)
+      yield* Effect.flip(service.verify(form, () => Effect.fail("away")))
+      assert.deepStrictEqual([...used], ["j-1"])
     }).pipe(Effect.provide(layer))
   )
 
