@@ -16,6 +16,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Endpoint from "../protocol/Endpoint.js"
 import { TransportError } from "../protocol/OAuthError.js"
@@ -188,19 +189,25 @@ export const text = (operation: string, response: WireResponse): Effect.Effect<s
 
 /**
  * The JSON value of an answer (RFC 8259). What it is called in `Content-Type`
- * does not matter, since servers mislabel; what does not parse fails with
- * reason `content`.
+ * does not matter, since servers mislabel; what does not parse, or is nested
+ * more than 64 deep (section 9), fails with reason `content`.
  *
  * @since 0.1.0
  * @category decoding
  */
 export const json = (operation: string, response: WireResponse): Effect.Effect<unknown, TransportError> =>
-  Effect.flatMap(text(operation, response), (body) =>
-    Effect.try({
-      try: (): unknown => JSON.parse(body),
-      catch: () => unreadable(operation, response, "is not JSON")
-    })
-  )
+  Effect.flatMap(text(operation, response), (body) => {
+    const refused = () => unreadable(operation, response, "is not JSON, or too deep")
+    return Effect.filterOrFail(
+      Effect.try({ try: (): unknown => JSON.parse(body), catch: refused }),
+      (value) => !isDeeper(value, 64),
+      refused
+    )
+  })
+
+/** What is deeper than any document is would overflow the stack of whoever walks it whole, or writes it again. */
+const isDeeper = (value: unknown, than: number): boolean =>
+  Predicate.isObject(value) && (than < 1 || Object.values(value).some((one) => isDeeper(one, than - 1)))
 
 /**
  * How long a server asks to be left alone, in seconds from now: `Retry-After`
@@ -228,7 +235,7 @@ export const statusError = (operation: string, response: WireResponse): Effect.E
       status: response.status,
       retryAfter: seconds,
       retriable,
-      message: `${operation}: ${response.url} answered with status ${response.status}${retriable ? "; the same request may succeed later" : ""}.`
+      message: `${operation}: ${response.url} answered with status ${response.status}.`
     })
   })
 
