@@ -40,7 +40,7 @@ import type { ResourceServerError } from "./ResourceServerError.js"
  * `Requires` what each needs. Prefer the group: `middlewareEndpoints` covers
  * only the endpoints that were added before it. On the whole API
  * (`HttpApi.middleware`) it judges requests before they are routed, and answers
- * 404 itself for those of no endpoint.
+ * 404 itself for those of no endpoint; what `Publishing.layer` serves stays open.
  *
  * Do not use `HttpApiSecurity.bearer` with a middleware of your own instead: it
  * takes the token of any scheme, and sends no challenge.
