@@ -60,7 +60,10 @@ export interface ClientOptions<out R = never> extends Omit<
 > {
   /** The client secret, sent as the provider takes it. `authentication` comes before it. */
   readonly secret?: Redacted.Redacted<string> | undefined
-  /** Switches of one's own, over those of the preset. */
+  /**
+   * Switches of one's own, over those of the preset; parameters and names of
+   * members are put beside the preset's. What is undefined is as if not given.
+   */
   readonly quirks?: Quirks.Switches | undefined
 }
 
@@ -88,7 +91,7 @@ export const client = <R = never>(
   preset: Preset,
   { quirks, secret, ...options }: ClientOptions<R>
 ): OAuthClient.Options<R> => {
-  const switches = { ...preset.quirks, ...quirks }
+  const switches = over(preset.quirks, quirks)
   return {
     ...options,
     issuer: preset.issuer,
@@ -99,6 +102,25 @@ export const client = <R = never>(
     quirks: Object.keys(switches).length === 0 ? undefined : Quirks.make(switches)
   }
 }
+
+const over = (preset: Quirks.Switches = {}, own: Quirks.Switches = {}): Quirks.Switches => ({
+  ...preset,
+  ...given(own),
+  ...given({
+    authorizeParameters: together(preset.authorizeParameters, own.authorizeParameters),
+    memberNames: together(preset.memberNames, own.memberNames),
+    tokenParameters: together(preset.tokenParameters, own.tokenParameters)
+  })
+})
+
+const together = (
+  preset: Readonly<Record<string, string>> | undefined,
+  own: Readonly<Record<string, string>> | undefined
+): Readonly<Record<string, string>> | undefined =>
+  preset === undefined || own === undefined ? (own ?? preset) : { ...preset, ...own }
+
+const given = (switches: Quirks.Switches): Quirks.Switches =>
+  Object.fromEntries(Object.entries(switches).filter(([, value]) => value !== undefined))
 
 const methods: Readonly<
   Record<SecretMethod, (secret: Redacted.Redacted<string>) => ClientAuthentication.ClientAuthentication>

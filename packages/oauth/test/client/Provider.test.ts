@@ -13,6 +13,7 @@ import * as Keyring from "effect-oauth/Keyring"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as Presets from "effect-oauth/Presets"
 import * as Provider from "effect-oauth/Provider"
+import type * as Quirks from "effect-oauth/Quirks"
 import * as Refresh from "effect-oauth/Refresh"
 import * as TokenSet from "effect-oauth/TokenSet"
 import * as A from "./support/answers.js"
@@ -488,6 +489,31 @@ describe("Presets", () => {
 })
 
 describe("Provider.client", () => {
+  const switchesOf = (preset: Provider.Preset, quirks?: Quirks.Switches) =>
+    Provider.client(preset, { clientId: "app", quirks }).quirks?.switches
+
+  it("developers.google.com: hd beside what a refresh token needs, each in the place of the preset's", () => {
+    assert.deepStrictEqual(switchesOf(Presets.google, { authorizeParameters: { hd: "acme.test" } }), {
+      ...Presets.google.quirks,
+      authorizeParameters: { access_type: "offline", prompt: "consent", hd: "acme.test" }
+    })
+    const prompt = switchesOf(Presets.google, { authorizeParameters: { prompt: "select_account" } })
+    assert.strictEqual(prompt?.authorizeParameters?.["prompt"], "select_account")
+    const names = switchesOf(Presets.google, { memberNames: { user_code: "code" } })
+    assert.deepStrictEqual(names?.memberNames, { verification_uri: "verification_url", user_code: "code" })
+    const parameters = switchesOf(Presets.github, { tokenParameters: { action: "x" } })
+    assert.deepStrictEqual(parameters?.tokenParameters, { action: "x" })
+  })
+
+  it("a switch that is undefined is the preset's, and no switches are none", () => {
+    const quirks = { userAgent: undefined, authorizeParameters: undefined, scopeSeparator: undefined }
+    assert.deepStrictEqual(switchesOf(Presets.github, quirks), Presets.github.quirks)
+    assert.deepStrictEqual(switchesOf(Presets.google, quirks), Presets.google.quirks)
+    assert.isUndefined(switchesOf(Presets.apple, quirks))
+    assert.strictEqual(switchesOf(Presets.github, { userAgent: "notes/1" })?.userAgent, "notes/1")
+    assert.isFalse(switchesOf(Presets.github, { formEncodedResponse: false })?.formEncodedResponse)
+  })
+
   it.effect(
     "developer.apple.com: the secret is signed by the team with ES256, for the client, to Apple",
     () =>
