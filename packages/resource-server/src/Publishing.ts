@@ -4,13 +4,14 @@
  * @since 0.1.0
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Published } from "./Published.js"
@@ -138,7 +139,8 @@ export const router = <E, R>(
 /**
  * Serves documents beside an `HttpApi` that `HttpApiBuilder` serves: give it to
  * the layer of the server, next to that of the API. They are open to all,
- * whatever protects the API.
+ * whatever protects the API; also the API as a whole, since they are answered
+ * before it is asked.
  *
  * @since 0.1.0
  * @category layers
@@ -146,11 +148,27 @@ export const router = <E, R>(
 export const layer = <E, R>(
   documents: Effect.Effect<ReadonlyArray<Published>, E, R>
 ): Layer.Layer<never, E | ResourceServerError, Exclude<R, Scope.Scope>> =>
-  HttpApiBuilder.Router.use((routes) =>
-    Effect.flatMap(Effect.tap(documents, apart), (all) =>
-      Effect.forEach(all, (one) => routes.all(literal(one.path), handler(one)), { discard: true })
+  Layer.unwrapScoped(
+    Effect.map(Effect.tap(documents, apart), (all) =>
+      Layer.merge(
+        // For other spellings of a path, and for a program that takes the router without its middleware.
+        HttpApiBuilder.Router.use((routes) =>
+          Effect.forEach(all, (one) => routes.all(literal(one.path), handler(one)), { discard: true })
+        ),
+        HttpApiBuilder.middleware(before(all))
+      )
     )
   )
+
+/** A guard of the API as a whole stands before the router: nobody without a token would get past it. */
+const before = (documents: ReadonlyArray<Published>): HttpApiBuilder.MiddlewareFn<never> => {
+  const handlers = new Map<string, HttpApp.Default>(documents.map((one) => [one.path, handler(one)]))
+  return (app) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => {
+      const query = url.indexOf("?")
+      return handlers.get(query < 0 ? url : url.slice(0, query)) ?? app
+    })
+}
 
 /**
  * Serves documents with a `HttpLayerRouter`.

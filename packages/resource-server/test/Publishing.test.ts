@@ -1,4 +1,9 @@
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import { assert, describe, it } from "@effect/vitest"
+import * as BearerAuth from "effect-oauth-resource-server/BearerAuth"
 import * as Published from "effect-oauth-resource-server/Published"
 import * as Publishing from "effect-oauth-resource-server/Publishing"
 import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
@@ -11,9 +16,10 @@ import * as Keyring from "effect-oauth/Keyring"
 import * as ProtectedResourceMetadata from "effect-oauth/ProtectedResourceMetadata"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import { createLocalJWKSet, jwtVerify } from "jose"
-import { appOf, issuer, live, resource, sender } from "./support/api.js"
-import { protection } from "./support/asking.js"
+import { appOf, issuer, live, resource, sender, serve } from "./support/api.js"
+import { challengeOf, protection } from "./support/asking.js"
 
 const resourceServer = (options: Partial<ResourceServer.Identity> = {}) =>
   Layer.effect(ResourceServer.ResourceServer, ResourceServer.make({ resource, issuer, ...options }))
@@ -210,6 +216,38 @@ describe("beside an API", () => {
       const send = yield* Effect.flatMap(appOf(Layer.provideMerge(live(protection), documents)), sender)
       assert.strictEqual((yield* send(get(`${resource}${wellKnown}`))).status, 200)
       assert.strictEqual((yield* send(get(`${resource}/notes`))).status, 401)
+    }).pipe(Effect.provide(TestIssuer.layer()))
+  )
+
+  it.scoped("RFC 9728 section 5.1: also where the API is protected as a whole, before the router", () =>
+    Effect.gen(function* () {
+      class Whole extends HttpApi.make("whole")
+        .add(HttpApiGroup.make("notes").add(HttpApiEndpoint.get("all", "/notes").addSuccess(Schema.String)))
+        .middleware(BearerAuth.BearerAuth) {}
+      const api = HttpApiBuilder.api(Whole).pipe(
+        Layer.provide(
+          HttpApiBuilder.group(Whole, "notes", (_) => _.handle("all", () => Effect.succeed("notes")))
+        )
+      )
+      const auth = BearerAuth.layer(Whole, { resource, issuer })
+      const documents = Publishing.layer(Effect.all([Published.resource()]))
+      const send = yield* serve(Layer.provide(Layer.provideMerge(api, documents), auth))
+      const refused = yield* send(get(`${resource}/notes`))
+      assert.strictEqual(refused.status, 401)
+      const { resource_metadata: told } = challengeOf(refused)
+      assert.strictEqual(told, `${resource}${wellKnown}`)
+      for (const [method, status] of [
+        ["GET", 200],
+        ["HEAD", 200],
+        ["OPTIONS", 204],
+        ["POST", 405]
+      ] as const) {
+        assert.strictEqual((yield* send(get(`${told}?a=b`, { method }))).status, status)
+      }
+      // Nothing else is open for it.
+      for (const path of [`${wellKnown}/`, `${wellKnown}/notes`, `/notes?${wellKnown}`]) {
+        assert.strictEqual((yield* send(get(`${resource}${path}`))).status, 401, path)
+      }
     }).pipe(Effect.provide(TestIssuer.layer()))
   )
 
