@@ -3,17 +3,21 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import { AccessToken } from "effect-oauth-resource-server/AccessToken"
 import * as Authenticator from "effect-oauth-resource-server/Authenticator"
 import * as DelegatedAccess from "effect-oauth-resource-server/DelegatedAccess"
@@ -256,12 +260,83 @@ describe("Tenants", () => {
           assert.strictEqual(yield* tenants.size, 2)
           yield* Deferred.succeed(gate, undefined)
           assert.strictEqual(yield* Fiber.join(inUse), "a")
+          yield* Effect.yieldNow()
           assert.strictEqual(log.at(-1), "-a")
           yield* tenants.provide("a")(name)
           assert.deepStrictEqual(log.slice(-2), ["-b", "+a"])
         })
       )
       assert.deepStrictEqual(log.slice(-2).sort(), ["-a", "-d"])
+    })
+  )
+
+  it.effect(
+    "one that takes its time to close holds up no request of another, and is waited for in the end",
+    () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const gate = Deferred.unsafeMake<void>(FiberId.none)
+        const closing = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const scope = yield* Scope.make()
+            const tenants = yield* Scope.extend(
+              Tenants.make({
+                issuer: template,
+                known: ["a", "b"],
+                maximum: 1,
+                layer: ({ label }) =>
+                  Layer.scoped(
+                    Name,
+                    Effect.acquireRelease(Effect.succeed(label), () =>
+                      label === "a"
+                        ? Effect.zipRight(
+                            Deferred.await(gate),
+                            Effect.sync(() => log.push("closed a"))
+                          )
+                        : Effect.void
+                    )
+                  )
+              }),
+              scope
+            )
+            yield* tenants.provide("a")(name)
+            // Were the close waited for, this would not end.
+            assert.strictEqual(yield* tenants.provide("b")(name), "b")
+            assert.deepStrictEqual(log, [])
+            const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
+            yield* Effect.yieldNow()
+            assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
+            return closing
+          })
+        )
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual(log, ["closed a"])
+      })
+  )
+
+  it.scoped("what is set for the request that is first is not set for the tenant: log, configuration", () =>
+    Effect.gen(function* () {
+      const tenants = yield* Tenants.make({
+        issuer: template,
+        known: ["acme"],
+        layer: () =>
+          Layer.effect(
+            Name,
+            Effect.gen(function* () {
+              const annotations = yield* Effect.logAnnotations
+              const secret = yield* Effect.orElseSucceed(Config.string("SECRET"), () => "none")
+              return `${HashMap.size(annotations)} ${secret}`
+            })
+          )
+      })
+      const first = yield* tenants
+        .provide("acme")(name)
+        .pipe(
+          Effect.annotateLogs("user", "alice"),
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["SECRET", "of alice"]])))
+        )
+      assert.strictEqual(first, "0 none")
     })
   )
 

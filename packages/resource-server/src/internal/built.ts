@@ -6,7 +6,6 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 
 export interface Built<in K, in out Services, out E> {
@@ -34,11 +33,25 @@ export const make = <K, Services, E, R>(options: {
     const { keyOf, layer, maximum } = options
     const parent = yield* Effect.scope
     const context = yield* Effect.context<R>()
+    const fiberRefs = yield* Effect.getFiberRefs
+    /**
+     * Apart from the request at hand: it does not wait, and nothing that is set for it
+     * (context, log annotations, clock, configuration) is there.
+     */
+    const apart = <A, E2>(effect: Effect.Effect<A, E2, R>): Effect.Effect<void> =>
+      Effect.updateFiberRefs(() => fiberRefs).pipe(
+        Effect.zipRight(Effect.mapInputContext(effect, (_: Context.Context<never>) => context)),
+        // Whoever waits is told of a failure: nothing about it is unhandled.
+        Effect.exit,
+        Effect.forkIn(parent)
+      )
     // Plain state, which changes between two steps of a fiber; the one used last is last.
     const entries = new Map<string, Entry<Services, E>>()
 
     const close = (entry: Entry<Services, E>) =>
-      entry.gone && entry.users === 0 ? Scope.close(entry.scope, Exit.void) : Effect.void
+      entry.gone && entry.users === 0
+        ? apart(Effect.uninterruptible(Scope.close(entry.scope, Exit.void)))
+        : Effect.void
 
     const remove = (key: string, entry: Entry<Services, E>) => {
       if (entries.get(key) === entry) entries.delete(key)
@@ -58,9 +71,8 @@ export const make = <K, Services, E, R>(options: {
         const entry: Entry<Services, E> = { services, scope, users: 1, gone: false }
         entries.set(name, entry)
         yield* makeRoom
+        // What the request that is first has is not for those that follow.
         yield* Layer.buildWithScope(layer(key), scope).pipe(
-          // What the request that is first has in its context is not for those that follow.
-          Effect.mapInputContext((_: Context.Context<never>) => context),
           Effect.interruptible,
           Effect.onExit((exit) =>
             Effect.zipRight(
@@ -68,8 +80,7 @@ export const make = <K, Services, E, R>(options: {
               Deferred.done(services, exit)
             )
           ),
-          Effect.forkIn(parent),
-          Effect.withUnhandledErrorLogLevel(Option.none())
+          apart
         )
         return entry
       })
