@@ -1,6 +1,5 @@
 /** The server of a web application, its clients as layers, and the place where it is told of logouts. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Authorization from "effect-oauth/Authorization"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as Dpop from "effect-oauth/Dpop"
 import * as JwtDecrypter from "effect-oauth/JwtDecrypter"
@@ -87,10 +86,7 @@ export const clientLive = (
       })
       const encryption =
         options.encryption === undefined ? undefined : RequestEncryption.toServer(options.encryption)
-      const flows =
-        options.signedRequests === true
-          ? Layer.merge(OAuth.layer, Authorization.layerSigned({ encryption }))
-          : OAuth.layer
+      const flows = options.signedRequests === true ? OAuth.layerSigned({ encryption }) : OAuth.layer
       return flows.pipe(Layer.provideMerge(client), Layer.provide(Keyring.layerPem(key)))
     })
   )

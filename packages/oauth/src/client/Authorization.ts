@@ -254,7 +254,8 @@ export const layer: Layer.Layer<Authorization, never, OAuthClient.OAuthClient> =
  * Authorization whose requests are signed (JAR, RFC 9101): the parameters go
  * into a request object, as `RequestObject` makes it, and only that and
  * `client_id` into the URL or the pushed request. For a client whose keys the
- * server knows. Beside `OAuth.layer`, give it last.
+ * server knows. Beside the other flows it is `OAuth.layerSigned`: the `StepUp`
+ * of `OAuth.layer` has an authorization of its own, which does not sign.
  *
  * @since 0.1.0
  * @category layers

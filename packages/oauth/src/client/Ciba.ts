@@ -28,6 +28,7 @@ import type { Parameter } from "./ClientAuthentication.js"
 import * as CibaRequest from "./internal/cibaRequest.js"
 import * as FormRequest from "./internal/formRequest.js"
 import { list } from "./internal/list.js"
+import * as Pace from "./internal/pace.js"
 import * as Notification from "./internal/notification.js"
 import * as Polling from "./internal/polling.js"
 import * as PollingResponse from "./internal/pollingResponse.js"
@@ -154,6 +155,7 @@ const makeWith = (sign?: Sign): Effect.Effect<Ciba.Service, never, OAuthClient.O
   Effect.gen(function* () {
     const client = yield* OAuthClient.OAuthClient
     const tokenEndpoint = yield* TokenEndpoint.make
+    const pace = yield* Pace.make
     const attributes = { issuer: client.issuer, client_id: client.clientId }
 
     const request = (operation: string, { authReqId, resource, scope }: CibaTransaction) =>
@@ -170,7 +172,13 @@ const makeWith = (sign?: Sign): Effect.Effect<Ciba.Service, never, OAuthClient.O
       })
 
     const poll = (operation: string, transaction: CibaTransaction) =>
-      Polling.of(client, operation, transaction, request(operation, transaction))
+      Polling.of(
+        client,
+        operation,
+        { ...transaction, code: transaction.authReqId },
+        pace,
+        request(operation, transaction)
+      )
 
     return {
       begin: (wanted) =>

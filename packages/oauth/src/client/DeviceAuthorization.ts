@@ -21,6 +21,7 @@ import type { TokenSet } from "../protocol/TokenSet.js"
 import type { DeviceTransaction } from "./DeviceTransaction.js"
 import * as FormRequest from "./internal/formRequest.js"
 import { list } from "./internal/list.js"
+import * as Pace from "./internal/pace.js"
 import * as Polling from "./internal/polling.js"
 import * as PollingResponse from "./internal/pollingResponse.js"
 import * as RequestRules from "./internal/requestRules.js"
@@ -100,7 +101,8 @@ export declare namespace DeviceAuthorization {
     /**
      * Waits for the person and gives the tokens. Never asks more often than the
      * server allows, by a fifth less, whatever happens to the clock: `slow_down`
-     * adds 5 seconds for good (or what the server says), `Retry-After` is kept,
+     * adds 5 seconds for good (or what the server says), also for who is interrupted
+     * and completes the same transaction again in this process; `Retry-After` is kept,
      * and a request that fails in a way that may pass is made again, with
      * doubling waits (section 3.5). Interrupt it to give up.
      *
@@ -125,6 +127,7 @@ export const make: Effect.Effect<DeviceAuthorization.Service, never, OAuthClient
   function* () {
     const client = yield* OAuthClient.OAuthClient
     const tokenEndpoint = yield* TokenEndpoint.make
+    const pace = yield* Pace.make
     const attributes = { issuer: client.issuer, client_id: client.clientId }
     const operation = "DeviceAuthorization.complete"
 
@@ -148,7 +151,13 @@ export const make: Effect.Effect<DeviceAuthorization.Service, never, OAuthClient
       })
 
     const poll = (transaction: DeviceTransaction) =>
-      Polling.of(client, operation, transaction, request(transaction))
+      Polling.of(
+        client,
+        operation,
+        { ...transaction, code: transaction.deviceCode },
+        pace,
+        request(transaction)
+      )
 
     return {
       begin: (wanted = {}) =>

@@ -92,3 +92,19 @@ export const layer: Layer.Layer<
   never,
   OAuthClient | KeyringService
 > = Layer.mergeAll(layerKeyless, ClientAssertion.layer, RequestObject.layer)
+
+/**
+ * The flows of `layer`, with every authorization request signed (JAR, RFC 9101),
+ * as `Authorization.layerSigned` does it: those of `StepUp` too.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSigned = (
+  options: RequestObject.RequestObject.Options = {}
+): Layer.Layer<Layer.Layer.Success<typeof layer>, never, OAuthClient | KeyringService> => {
+  const signed = Authorization.layerSigned(options)
+  // Not StepUp.layer, which is built once for a program: that of the plain authorization.
+  const stepUp = Layer.provide(Layer.effect(StepUp.StepUp, StepUp.make), signed)
+  return Layer.mergeAll(layer, signed, stepUp, RequestObject.layerWith(options))
+}

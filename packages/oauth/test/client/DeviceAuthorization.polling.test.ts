@@ -118,6 +118,20 @@ describe("DeviceAuthorization.complete", () => {
     }).pipe(Effect.provide(H.layer()))
   )
 
+  it.scoped("peers 4c 91: slow_down holds for who stops asking and begins again", () =>
+    Effect.gen(function* () {
+      const device = yield* service
+      const transaction = yield* device.begin()
+      const times = yield* P.script([slowDown({ interval: 20 }), pending])
+      yield* Effect.scoped(Effect.flatMap(P.follow(device.progress(transaction), 6), ({ after }) => after(6)))
+      const again = yield* P.follow(device.progress(transaction), 24)
+      assert.strictEqual(seconds(yield* again.after(24)), 24)
+      assert.deepStrictEqual(yield* times, [6, 30])
+      const other = yield* P.follow(device.progress(yield* device.begin()), 6)
+      assert.strictEqual(tagOf(yield* other.after(6)), "Pending")
+    }).pipe(Effect.provide(H.layer()))
+  )
+
   it.scoped("peers 2 (19): an interval that comes with slow_down is taken, and never a shorter one", () =>
     Effect.gen(function* () {
       const { after } = yield* follow([slowDown({ interval: 20 }), slowDown({ interval: 1 }), pending])

@@ -7,7 +7,9 @@ import * as TestClock from "effect/TestClock"
 import * as Authorization from "effect-oauth/Authorization"
 import * as Jwt from "effect-oauth/Jwt"
 import * as Keyring from "effect-oauth/Keyring"
+import * as OAuth from "effect-oauth/OAuth"
 import * as RequestObject from "effect-oauth/RequestObject"
+import * as StepUp from "effect-oauth/StepUp"
 import * as jose from "jose"
 import * as E from "./support/elsewhere.js"
 import * as H from "./support/setup.js"
@@ -128,6 +130,34 @@ describe("Authorization.layerSigned", () => {
       })
       assert.notInclude(JSON.stringify(claims), Redacted.value(transaction.verifier))
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("OAuth.layerSigned: a step-up is signed as well, and used once with the same memory", () =>
+    Effect.gen(function* () {
+      const stepUp = yield* StepUp.StepUp
+      const { transaction, url } = yield* stepUp.begin({
+        challenge: 'Bearer error="insufficient_scope", scope="write"',
+        granted: ["read"],
+        scope: ["openid"]
+      })
+      const { searchParams } = new URL(url)
+      assert.deepStrictEqual([...searchParams.keys()], ["client_id", "request"])
+      const { claims } = Option.getOrThrow(Jwt.decodeUnverified(searchParams.get("request") ?? ""))
+      assert.strictEqual(claims["scope"], "openid read write")
+      assert.strictEqual(Number(claims["exp"]), 10)
+      const { complete } = yield* Authorization.Authorization
+      const denied = new URLSearchParams({ error: "access_denied", iss: H.issuer })
+      denied.set("state", Redacted.value(transaction.state))
+      yield* H.fails(complete(denied, transaction), "AuthorizationError", "denied")
+      yield* H.fails(complete(denied, transaction), "AuthorizationError", "replayed")
+    }).pipe(
+      Effect.provide(
+        OAuth.layerSigned({ lifetime: "10 seconds" }).pipe(
+          Layer.provideMerge(Layer.orDie(Keyring.layerGenerate({ kid: "client-key" }))),
+          Layer.provideMerge(H.layer())
+        )
+      )
+    )
   )
 
   it.effect("RFC 9126 section 3: pushed, the form has the request and the credentials alone", () =>

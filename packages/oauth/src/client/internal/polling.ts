@@ -3,10 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { AuthorizationError } from "../../protocol/OAuthError.js"
 import type { OAuthError, OAuthResponseError, TransportError } from "../../protocol/OAuthError.js"
 import type { OAuthClient } from "../OAuthClient.js"
+import type * as Pace from "./pace.js"
 
 /**
  * What came of one request: the person has not decided, the server wants fewer
@@ -36,6 +38,8 @@ export interface Poll<A, E> {
   readonly interval: number
   /** In milliseconds since the epoch. */
   readonly expiresAt: number
+  /** Remembers the interval that the server wants from now on. */
+  readonly slowed: (interval: number) => Effect.Effect<void>
 }
 
 /** What a transaction tells that is asked for. */
@@ -50,12 +54,19 @@ export interface Transaction {
 export const of = <A, E>(
   client: OAuthClient.Service,
   operation: string,
-  transaction: Transaction,
+  transaction: Transaction & { readonly code: Redacted.Redacted<string> },
+  pace: Pace.Pace,
   request: Effect.Effect<A, E>
 ): Effect.Effect<Poll<A, E>, AuthorizationError> => {
-  const { clientId, expiresAt, interval, issuer } = transaction
+  const { clientId, code, expiresAt, interval, issuer } = transaction
   return issuer === client.issuer && clientId === client.clientId
-    ? Effect.succeed({ operation, request, interval, expiresAt })
+    ? Effect.map(pace.of(code), (slowed = 0) => ({
+        operation,
+        request,
+        interval: Math.max(interval, slowed),
+        expiresAt,
+        slowed: (seconds) => pace.learn(code, seconds, expiresAt)
+      }))
     : Effect.fail(
         new AuthorizationError({
           operation,
@@ -123,6 +134,7 @@ const step = <A, E extends OAuthError>(
     if (error._tag === "OAuthResponseError" && error.error === "slow_down") {
       const interval = Math.max(state.interval + slowDownSeconds, error.interval ?? 0)
       const next = after(interval, 0, error.retryAfter)
+      yield* poll.slowed(interval)
       const event = { _tag: "SlowDown", next: seconds(next.wait), interval: seconds(interval) } as const
       return { event, next }
     }
