@@ -72,38 +72,32 @@ const parseUrl = Option.liftThrowable((text: string) => new URL(text))
  * @since 0.1.0
  * @category rules
  */
-export const problem = (url: string, options?: Options): Option.Option<string> => {
-  if (url.length > maximumLength) return Option.some(`is longer than ${maximumLength} characters`)
+export const problem = (url: string, options?: Options): Option.Option<string> =>
+  Option.fromNullable(wrong(url, options))
+
+const wrong = (url: string, options?: Options): string | undefined => {
+  if (url.length > maximumLength) return `is longer than ${maximumLength} characters`
   if (notUrlText.test(url)) {
-    return Option.some("has white space, a control, a backslash or a non-ASCII character")
+    return "has white space, a control, a backslash or a non-ASCII character"
   }
-  if (url.includes("#")) return Option.some("has a fragment")
+  if (url.includes("#")) return "has a fragment"
   const match = shape.exec(url)
-  if (match === null) {
-    return Option.some("is not an absolute https URL")
-  }
+  if (match === null) return "is not an absolute https URL"
   const [, scheme = "", place = ""] = match
-  if (place.includes("@")) return Option.some("has user information before its host")
-  if (place === "") return Option.some("has no host")
-  const named = authority.exec(place)
-  if (named === null) {
-    return Option.some("has a host or port that is not written plainly")
+  if (place.includes("@")) return "has user information before its host"
+  const host = authority.exec(place)?.[1]?.toLowerCase()
+  const parsed = Option.getOrUndefined(parseUrl(url))
+  if (host === undefined || parsed?.hostname !== host || parsed.port === "0") {
+    return "has a host or port that is not written plainly, in canonical form"
   }
-  const parsed = parseUrl(url)
-  const host = (named[1] ?? "").toLowerCase()
-  if (Option.isNone(parsed) || parsed.value.port === "0")
-    return Option.some("has a host or port that does not exist")
-  if (parsed.value.hostname !== host) {
-    return Option.some("has a host that is not written in its canonical form")
-  }
-  if (options?.allowInsecure === true) return Option.none()
+  if (options?.allowInsecure) return undefined
   if (scheme.toLowerCase() === "http" && !loopbackHost.test(host)) {
-    return Option.some("uses plain http to a host that is not this machine; use https")
+    return "uses plain http to a host that is not this machine; use https"
   }
   const by = options?.namedBy
   return by !== undefined && isThisMachine(host) && !isLoopback(by)
-    ? Option.some(`is on this machine, but its server ${show(by)} is not`)
-    : Option.none()
+    ? `is on this machine, but its server ${show(by)} is not`
+    : undefined
 }
 
 const isThisMachine = (host: string): boolean => loopbackHost.test(host) || otherName.test(host)
@@ -116,7 +110,7 @@ const isThisMachine = (host: string): boolean => loopbackHost.test(host) || othe
  * @category rules
  */
 export const parts = (url: string): Option.Option<Parts> => {
-  if (Option.isSome(problem(url, { allowInsecure: true }))) return Option.none()
+  if (wrong(url, { allowInsecure: true }) !== undefined) return Option.none()
   const [, scheme = "", place = "", path = "", query = ""] = shape.exec(url) ?? []
   return Option.map(parseUrl(url), (parsed) => ({
     base: `${scheme}://${place}`,
@@ -175,11 +169,11 @@ export const validate = (
   member: string,
   url: string,
   options?: Options
-): Effect.Effect<string, DiscoveryError> =>
-  Option.match(problem(url, options), {
-    onNone: () => Effect.succeed(url),
-    onSome: (why) =>
-      Effect.fail(
+): Effect.Effect<string, DiscoveryError> => {
+  const why = wrong(url, options)
+  return why === undefined
+    ? Effect.succeed(url)
+    : Effect.fail(
         new DiscoveryError({
           operation,
           reason: "forbidden_url",
@@ -187,7 +181,7 @@ export const validate = (
           actual: show(url)
         })
       )
-  })
+}
 
 const privateUse = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:(.*)$/i
 
