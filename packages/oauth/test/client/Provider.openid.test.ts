@@ -10,13 +10,14 @@ import * as Keyring from "effect-oauth/Keyring"
 import * as Presets from "effect-oauth/Presets"
 import * as Provider from "effect-oauth/Provider"
 import type * as Quirks from "effect-oauth/Quirks"
+import * as UserInfo from "effect-oauth/UserInfo"
 import * as A from "./support/answers.js"
 
 const redirectUri = "https://app.test/callback"
 
 interface Told {
-  /** The claims of the ID token; `nonce` is that of the request where it is true. */
-  readonly claims?: Readonly<Record<string, unknown>> | "none" | undefined
+  /** The claims of the ID token, of which a `nonce` that is true is that of the request; or the token; or none. */
+  readonly claims?: Readonly<Record<string, unknown>> | string | undefined
   /** Refuses a token request, as the provider does. */
   readonly refuse?: (form: URLSearchParams) => boolean
   readonly quirks?: Quirks.Switches
@@ -46,20 +47,37 @@ const login = (
     return yield* Effect.gen(function* () {
       const { begin, complete } = yield* Authorization.Authorization
       const { exchange } = yield* CodeExchange.CodeExchange
+      const userInfo = yield* UserInfo.UserInfo
       const { transaction, url } = yield* begin({ scope: ["openid", "profile"], ...request })
-      if (claims !== "none") {
-        const signed = yield* signer.sign({ iss: preset.issuer, sub: "person", aud: "app", ...claims })
+      if (typeof claims === "string") answers.idToken = claims
+      else {
+        const nonce =
+          claims["nonce"] === true ? transaction.nonce.pipe(Option.map(Redacted.value)) : undefined
+        const signed = yield* signer.sign({
+          iss: preset.issuer,
+          sub: "person",
+          aud: "app",
+          ...claims,
+          ...(nonce === undefined ? {} : { nonce: Option.getOrThrow(nonce) })
+        })
         answers.idToken = Redacted.value(signed)
       }
       const back = new URLSearchParams({ code: "c", state: Redacted.value(transaction.state) })
       const code = yield* complete(`${redirectUri}?${back.toString()}`, transaction)
-      const result = yield* exchange(code)
-      return { ...result, asked: new URL(url).searchParams, seen }
+      const { idToken, tokens } = yield* exchange(code)
+      // A subject to compare with is needed, and an endpoint.
+      const asks = Option.isSome(idToken) && preset.metadata?.userinfo_endpoint !== undefined
+      const person = asks ? Option.some(yield* userInfo.get(tokens)) : Option.none()
+      const read = seen.filter(({ method }) => method === "GET").map((sent) => sent.url.href)
+      return { idToken, tokens, person, asked: new URL(url).searchParams, seen, read }
     }).pipe(
       Effect.provide(
         A.flows(
           Provider.client(preset, { clientId: "app", secret: Redacted.make("s"), redirectUri, quirks }),
-          ({ form, method }) => (method === "GET" ? Response.json(jwks) : told(form)),
+          ({ form, method, url }) =>
+            method !== "GET"
+              ? told(form)
+              : Response.json(url.pathname.endsWith("/userinfo") ? { sub: "person" } : jwks),
           seen
         )
       )
@@ -116,6 +134,52 @@ describe("Presets.linkedin", () => {
     Effect.gen(function* () {
       const hybrid = login(Presets.linkedin, {}, { responseType: "code id_token" })
       assert.strictEqual(yield* reasonOf(hybrid), "AuthorizationError invalid_request")
+    })
+  )
+})
+
+describe("Presets.dropbox", () => {
+  it.effect("openid/AppAuth-iOS#824, www.dropbox.com openid-configuration: no nonce; published keys", () =>
+    Effect.gen(function* () {
+      const claims = { email: "your-email@domain.com", email_verified: true, auth_time: 0 }
+      const { asked, idToken, person, read } = yield* login(Presets.dropbox, { claims })
+      assert.strictEqual(Option.getOrThrow(idToken).claims.sub, "person")
+      assert.isFalse(asked.has("nonce"))
+      assert.strictEqual(asked.get("code_challenge_method"), "S256")
+      assert.deepStrictEqual(read, ["https://www.dropbox.com/.well-known/jwks"])
+      assert.deepStrictEqual(
+        person,
+        Option.none(),
+        "openid/userinfo of its API wants POST (nextauthjs/next-auth#4286)"
+      )
+    })
+  )
+})
+
+describe("Presets.paypal", () => {
+  it.effect(
+    "developer.paypal.com, Identity v1; www.paypal.com openid-configuration: published keys, schema",
+    () =>
+      Effect.gen(function* () {
+        const { idToken, person, read } = yield* login(Presets.paypal, { claims: { nonce: true } })
+        assert.strictEqual(Option.getOrThrow(idToken).claims.sub, "person")
+        assert.strictEqual(Option.getOrThrow(person).sub, "person")
+        assert.deepStrictEqual(read, [
+          "https://api.paypal.com/v1/oauth2/certs",
+          "https://api-m.paypal.com/v1/identity/openidconnect/userinfo?schema=openid"
+        ])
+        assert.strictEqual(yield* reasonOf(login(Presets.paypal, {})), "JwtError nonce")
+      })
+  )
+
+  it.effect("peers 4c 4: an ID token that is signed with the secret is refused, or left out", () =>
+    Effect.gen(function* () {
+      const signed = [{ alg: "HS256" }, { iss: Presets.paypal.issuer, sub: "person", aud: "app" }]
+      const segments = signed.map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+      const token = `${segments.join(".")}.${"A".repeat(43)}`
+      assert.strictEqual(yield* reasonOf(login(Presets.paypal, { claims: token })), "JwtError algorithm")
+      const { idToken } = yield* login(Presets.paypal, { claims: token, quirks: { ignoreIdToken: true } })
+      assert.deepStrictEqual(idToken, Option.none())
     })
   )
 })

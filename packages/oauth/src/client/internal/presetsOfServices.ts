@@ -61,7 +61,9 @@ export const discord: Preset = {
 }
 
 /**
- * Dropbox: gives a refresh token where `token_access_type` is `offline`.
+ * Dropbox: gives a refresh token where `token_access_type` is `offline`; its ID
+ * tokens have no `nonce`. What it calls userinfo is a procedure of its API, to
+ * be posted to, and is not named here: the ID token says the same.
  *
  * @since 0.1.0
  * @category presets
@@ -73,9 +75,10 @@ export const dropbox: Preset = {
     issuer: "https://www.dropbox.com",
     authorization_endpoint: "https://www.dropbox.com/oauth2/authorize",
     token_endpoint: "https://api.dropboxapi.com/oauth2/token",
-    userinfo_endpoint: "https://api.dropboxapi.com/2/openid/userinfo"
+    jwks_uri: "https://www.dropbox.com/.well-known/jwks",
+    id_token_signing_alg_values_supported: ["RS256"]
   },
-  quirks: { authorizeParameters: { token_access_type: "offline" } },
+  quirks: { authorizeParameters: { token_access_type: "offline" }, omitNonce: true },
   secret: "clientSecretPost",
   accessTokens: "opaque",
   documentation: "https://developers.dropbox.com/oauth-guide"
@@ -176,7 +179,9 @@ export const notion: Preset = {
 }
 
 /**
- * PayPal: Basic; `expires_in` has come as text.
+ * PayPal: Basic; `expires_in` has come as text. An ID token that it signs with
+ * the client secret (HS256) is refused: with `ignoreIdToken` the login gives
+ * tokens alone.
  *
  * @since 0.1.0
  * @category presets
@@ -188,7 +193,9 @@ export const paypal: Preset = {
     issuer: "https://www.paypal.com",
     authorization_endpoint: "https://www.paypal.com/signin/authorize",
     token_endpoint: "https://api-m.paypal.com/v1/oauth2/token",
-    userinfo_endpoint: "https://api-m.paypal.com/v1/identity/openidconnect/userinfo"
+    userinfo_endpoint: "https://api-m.paypal.com/v1/identity/openidconnect/userinfo?schema=openid",
+    jwks_uri: "https://api.paypal.com/v1/oauth2/certs",
+    id_token_signing_alg_values_supported: ["HS256", "RS256"]
   },
   quirks: { expiresInMayBeText: true },
   secret: "clientSecretBasicRaw",
