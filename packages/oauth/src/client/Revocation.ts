@@ -59,7 +59,9 @@ export declare namespace Revocation {
      * Revokes a token set at the server that issued it: the refresh token, with
      * which the access tokens of the grant go where the server can do that, and
      * then the access token. A server that does not revoke access tokens
-     * (`unsupported_token_type`) is no failure where there was a refresh token.
+     * (`unsupported_token_type`), or does not know this one any more since it
+     * went with the grant (`invalid_token`, which Google says where section 2.2
+     * has 200), is no failure where there was a refresh token.
      */
     readonly revokeAll: (tokens: TokenSet) => Effect.Effect<void, TokenEndpoint.RequestError>
   }
@@ -106,13 +108,16 @@ export const make: Effect.Effect<Revocation.Service, never, OAuthClient.OAuthCli
           yield* send(operation, tokens.refreshToken.value, { tokenTypeHint: "refresh_token" })
           yield* Effect.catchIf(
             access,
-            (error) => error._tag === "OAuthResponseError" && error.error === "unsupported_token_type",
+            (error) => error._tag === "OAuthResponseError" && goneOrLeft.includes(error.error),
             () => Effect.void
           )
         }).pipe(Telemetry.flow("Revocation.revokeAll", attributes))
     }
   }
 )
+
+/** Errors of a server that has revoked the grant: the access token is gone with it, or expires by itself. */
+const goneOrLeft = ["invalid_token", "unsupported_token_type"]
 
 /**
  * @since 0.1.0

@@ -152,6 +152,45 @@ describe("Revocation", () => {
     }).pipe(Effect.provide(H.layer()))
   )
 
+  it.effect("developers.google.com, Revoking a token: the access token is gone with the refresh token", () =>
+    Effect.gen(function* () {
+      const granted = yield* tokens
+      const gone = Misbehaviour.custom((request, honest) =>
+        Effect.flatMap(
+          Effect.promise(() => request.text()),
+          (body) =>
+            body.includes("access_token")
+              ? Effect.sync(() =>
+                  Response.json(
+                    { error: "invalid_token", error_description: "Token expired or revoked" },
+                    { status: 400 }
+                  )
+                )
+              : honest
+        )
+      )
+      yield* H.misbehave("revocation", gone)
+      yield* revokeAll(granted)
+      assert.strictEqual((yield* received).length, 2)
+      yield* H.fails(
+        revokeAll({ ...granted, refreshToken: Option.none() }),
+        "OAuthResponseError",
+        "invalid_token"
+      )
+    }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.effect(
+    "RFC 7009 section 2.2.1: a refresh token that is not revoked is a failure, whatever is said of it",
+    () =>
+      Effect.gen(function* () {
+        const granted = yield* tokens
+        yield* H.misbehave("revocation", Misbehaviour.oauthError(400, "invalid_token"))
+        yield* H.fails(revokeAll(granted), "OAuthResponseError", "invalid_token")
+        assert.strictEqual((yield* received).length, 1)
+      }).pipe(Effect.provide(H.layer()))
+  )
+
   it.effect("peers 4c 85: the tokens of another server are not sent to this one", () =>
     Effect.gen(function* () {
       const granted = { ...(yield* tokens), issuer: "https://other.test" }
