@@ -201,7 +201,6 @@ const nameOf = (key: string): Effect.Effect<string> =>
  * import * as OAuthClient from "effect-oauth/OAuthClient"
  * import * as StoredMetadata from "effect-oauth/StoredMetadata"
  * import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
  * import * as Layer from "effect/Layer"
  *
  * const issuer = "https://issuer.example"
