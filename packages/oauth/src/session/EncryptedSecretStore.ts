@@ -28,7 +28,9 @@ import { SecretStore } from "./SecretStore.js"
  * What is written is under the key that the keyring gives without being asked
  * for one; what is read, under the one that the text names. So keys are replaced
  * by `Keyring.combine(current, older)`, with the older ones for as long as there
- * are entries of them; a secret needs a `kid` for that. An entry of a key that
+ * are entries of them; a secret needs a `kid` for that. A `KeyRotation` gives its
+ * retiring keys for as long as it retains them: what was last written before that
+ * is lost, so let it retain them for longer than entries live. An entry of a key that
  * the keyring does not have, and a keyring without a key that can be used (none,
  * or one that cannot leave its place), is `forbidden`; a keyring that cannot be
  * reached is `unavailable`.

@@ -159,7 +159,6 @@ export const make = <R = never>(
   Effect.gen(function* () {
     const machine = yield* assemble(options)
     const { key, memory, said, shown, source } = machine
-    const revocation = yield* Effect.serviceOption(Revocation)
     const turn = (yield* Effect.makeSemaphore(1)).withPermits(1)
     // The first finalizer is the last to run: by then nothing else writes.
     yield* Effect.addFinalizer(() => saveAtLast(machine))
@@ -170,14 +169,19 @@ export const make = <R = never>(
       { uninterruptible: true }
     )
     const leaving = yield* SingleFlight.make(
-      turn(signOut(machine, revocation)).pipe(Telemetry.flow("TokenManager.logout", attributes)),
+      signOut(machine, turn).pipe(Telemetry.flow("TokenManager.logout", attributes)),
       0,
       { uninterruptible: true }
     )
+    const logout: TokenManager.Service["logout"] = Effect.suspend(() => {
+      const { logins } = memory
+      // One that began before a login says nothing of that.
+      return Effect.flatMap(leaving.get, (parted) =>
+        parted.logins < logins ? logout : Effect.succeed(parted.report)
+      )
+    })
     const looked = Effect.suspend(() =>
-      memory.looked
-        ? Effect.void
-        : Effect.ignore(Effect.flatMap(machine.store.get, (entry) => look(machine, entry, false)))
+      memory.looked ? Effect.void : Effect.uninterruptible(Effect.ignore(look(machine, false)))
     )
     if (machine.refreshAhead) yield* Effect.forkScoped(keepAhead(machine, flight.get))
 
@@ -206,7 +210,7 @@ export const make = <R = never>(
       state: Effect.zipRight(looked, SubscriptionRef.get(shown)),
       changes: Stream.unwrap(Effect.as(looked, shown.changes)),
       events: Stream.fromPubSub(said),
-      logout: leaving.get
+      logout
     }
   })
 
@@ -238,6 +242,7 @@ const assemble = <R>(
     return {
       key,
       store: BoundedStore.make(yield* TokenStore, key),
+      revocation: yield* Effect.serviceOption(Revocation),
       source: { ...source, renew: (current) => Effect.mapInputContext(source.renew(current), within) },
       owner: yield* Entropy.randomText(16),
       leeway: leeway * (1 + (yield* Random.next) / 10),

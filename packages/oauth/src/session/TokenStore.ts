@@ -66,6 +66,13 @@ export interface SessionRecord {
   readonly intent: Option.Option<{ readonly owner: string; readonly startedAt: number }>
   /** Why only a person can begin it anew. */
   readonly ended: Option.Option<"refused" | "expired" | "interrupted_refresh" | "revoked" | "no_session">
+  /**
+   * Of which login the tokens are, or of which one the session has ended: its
+   * random name, that later ones have a greater `at` (milliseconds since the epoch,
+   * or as many more as it takes), and how often it was refreshed. Of two records the
+   * later one counts. Records of before this was said have none.
+   */
+  readonly login?: { readonly id: string; readonly at: number; readonly refreshes: number } | undefined
 }
 
 /**
@@ -143,6 +150,8 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.provide(layer, secrets
 const Owned = <A extends Schema.Struct.Fields>(fields: A) =>
   Schema.optionalWith(Schema.Struct({ owner: Schema.String, ...fields }), { as: "Option" })
 
+const Count = Schema.Int.pipe(Schema.nonNegative())
+
 const Text = Schema.parseJson(
   Schema.Struct({
     version: Schema.Literal(1),
@@ -153,7 +162,8 @@ const Text = Schema.parseJson(
     ended: Schema.optionalWith(
       Schema.Literal("refused", "expired", "interrupted_refresh", "revoked", "no_session"),
       { as: "Option" }
-    )
+    ),
+    login: Schema.optional(Schema.Struct({ id: Schema.String, at: Count, refreshes: Count }))
   })
 )
 const decode = Schema.decode(Text)
@@ -167,20 +177,25 @@ const read = (
   key: SessionKey.SessionKey,
   { generation, text }: Stored
 ): Effect.Effect<Entry, TokenStoreError> =>
-  Effect.flatMap(Effect.mapError(decode(text), corrupt), ({ ended, intent, key: whose, lease, tokens }) =>
-    whose === SessionKey.canonical(key) && isOfIssuer(key, tokens)
-      ? Effect.succeed({ generation, record: { tokens, lease, intent, ended } })
-      : Effect.fail(corrupt())
+  Effect.flatMap(
+    Effect.mapError(decode(text), corrupt),
+    ({ ended, intent, key: whose, lease, login, tokens }) =>
+      whose === SessionKey.canonical(key) && isOfIssuer(key, tokens)
+        ? Effect.succeed({
+            generation,
+            record: { tokens, lease, intent, ended, ...(login === undefined ? {} : { login }) }
+          })
+        : Effect.fail(corrupt())
   )
 
 const write = (
   operation: string,
   key: SessionKey.SessionKey,
-  { ended, intent, lease, tokens }: SessionRecord
+  { ended, intent, lease, login, tokens }: SessionRecord
 ): Effect.Effect<string, TokenStoreError> =>
   isOfIssuer(key, tokens)
     ? Effect.mapError(
-        encode({ version: 1, key: SessionKey.canonical(key), tokens, lease, intent, ended }),
+        encode({ version: 1, key: SessionKey.canonical(key), tokens, lease, intent, ended, login }),
         () => refused(operation, "the session holds something that JSON cannot say")
       )
     : Effect.fail(refused(operation, "tokens of one issuer cannot be kept as a session with another"))

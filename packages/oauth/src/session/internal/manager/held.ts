@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { TokenSet } from "../../../protocol/TokenSet.js"
 import * as Instant from "./instant.js"
+import type { Login } from "./login.js"
 
 export interface Held {
   readonly tokens: TokenSet
@@ -17,11 +18,10 @@ export interface Held {
   readonly aheadFrom: number
   /** Until then the access token is good, as the server said. */
   readonly validUntil: number
-  /**
-   * What may be in the store that these come in the place of: any of these
-   * tokens; `anything` for those of a new login.
-   */
-  readonly replaces: ReadonlyArray<TokenSet> | "anything"
+  /** Of which login they are; a new one is moved behind what the store has when it is first seen. */
+  login: Login
+  /** Whether its place is taken for good: writing them was begun. */
+  placed: boolean
   /** Whether the store had them when it was last looked at. */
   saved: boolean
   /** Whether a resource has refused the access token. */
@@ -38,10 +38,11 @@ export const make = (options: {
   readonly leeway: number
   readonly granted: boolean
   readonly saved: boolean
-  readonly replaces: Held["replaces"]
+  readonly login: Login
+  readonly placed: boolean
   readonly refused: Redacted.Redacted<string> | undefined
 }): Held => {
-  const { granted, leeway, refused, replaces, saved, since, tokens } = options
+  const { granted, leeway, login, placed, refused, saved, since, tokens } = options
   const validUntil = Option.getOrElse(tokens.expiresAt, () => Number.POSITIVE_INFINITY)
   const usableUntil = validUntil - (granted ? Math.min(leeway, (validUntil - since.wall) / 2) : leeway)
   const ahead = Math.min(leeway, (usableUntil - since.wall) / 4)
@@ -52,7 +53,8 @@ export const make = (options: {
     usableUntil,
     aheadFrom: usableUntil - Math.max(0, ahead),
     validUntil,
-    replaces,
+    login,
+    placed,
     saved,
     refused: refused !== undefined && isSame(tokens.accessToken, refused)
   }

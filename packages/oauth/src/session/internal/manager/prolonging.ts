@@ -22,6 +22,11 @@ export const underLease = <A>(
 ): Effect.Effect<readonly [A, Entry]> =>
   Effect.suspend(() => {
     let latest = entry
+    // It may have been prolonged by what was reported as failed.
+    const mine = Effect.map(
+      Effect.orElseSucceed(machine.store.get, () => Option.none<Entry>()),
+      Option.filter(({ record }) => Option.exists(record.lease, ({ owner }) => owner === machine.owner))
+    )
     const prolong: Effect.Effect<boolean> = Effect.gen(function* () {
       const { wall } = yield* Instant.now
       const lease = Option.some({ owner: machine.owner, until: wall + machine.leaseDuration })
@@ -29,10 +34,9 @@ export const underLease = <A>(
         machine.store.compareAndSet(Option.some(latest), { ...latest.record, lease })
       )
       // Where the store fails, the next time may be in time still.
-      if (Option.isNone(written)) return true
-      if (Option.isNone(written.value)) return false
-      latest = written.value.value
-      return true
+      const now = Option.isSome(written) && Option.isSome(written.value) ? written.value : yield* mine
+      if (Option.isSome(now)) latest = now.value
+      return Option.isNone(written) || Option.isSome(now)
     })
     const beat = (left: number): Effect.Effect<void> =>
       Effect.interruptible(Effect.sleep(machine.leaseDuration / 3)).pipe(

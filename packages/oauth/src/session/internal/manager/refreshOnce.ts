@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Telemetry from "../../../http/Telemetry.js"
+import * as Entropy from "../../../protocol/Entropy.js"
 import { TokenStoreError } from "../../../protocol/OAuthError.js"
 import type { TokenSet } from "../../../protocol/TokenSet.js"
 import { SessionEvent } from "../../SessionEvent.js"
@@ -14,10 +15,12 @@ import * as Failure from "./failure.js"
 import type { Held } from "./held.js"
 import * as HeldTokens from "./held.js"
 import * as Instant from "./instant.js"
+import * as Login from "./login.js"
 import { end, look } from "./look.js"
 import type { Machine } from "./machine.js"
 import * as M from "./machine.js"
 import { underLease } from "./prolonging.js"
+import { discard } from "./revoking.js"
 import { saveOrKeepTrying } from "./saving.js"
 
 /** What came of a try: none when the store is to be looked at again. */
@@ -37,14 +40,13 @@ export const take = (
     const { held } = memory
     const { wall } = yield* Instant.now
     const taken = yield* store.compareAndSet(entry, {
-      tokens: M.tokensOf(held),
+      ...M.recordOf(machine, held),
       lease: Option.some({ owner, until: wall + leaseDuration }),
       intent: source.spends
         ? Option.orElse(unresolved, () => Option.some({ owner, startedAt: wall }))
-        : Option.none(),
-      ended: Option.none()
+        : Option.none()
     })
-    if (Option.isSome(taken) && held !== undefined) held.saved = true
+    if (Option.isSome(taken) && held !== undefined) M.saved(machine, held)
     return taken
   })
 
@@ -141,33 +143,31 @@ const granted = (
   Effect.gen(function* () {
     const { memory } = machine
     yield* Telemetry.countRefresh(machine.source.kind, "success")
-    // A login came in the meantime: its tokens count.
-    if (memory.held !== before) return Option.none()
     const since = yield* Instant.now
+    const id = yield* Entropy.randomText(16)
+    // A login came in the meantime, and its tokens count; or a logout, which could not revoke these.
+    if (memory.held !== before) {
+      if (memory.held === undefined && memory.ended === "revoked") yield* discard(machine, tokens)
+      return Option.none()
+    }
     memory.refused = undefined
     memory.rest = undefined
-    M.hold(machine, tokens, { since, granted: true, saved: false, replaces: replacedBy(before) })
+    const login =
+      before === undefined ? Login.begun(id, since.wall, memory.latest) : Login.refreshed(before.login)
+    M.hold(machine, tokens, { since, granted: true, saved: false, login, placed: true })
     yield* M.say(machine, before === undefined ? SessionEvent.Acquired() : SessionEvent.Refreshed())
     yield* saveOrKeepTrying(machine, entry)
     return M.tokensOf(memory.held)
   })
 
-const replacedBy = (before: Held | undefined): Held["replaces"] => {
-  if (before === undefined) return []
-  if (before.saved) return [before.tokens]
-  return before.replaces === "anything" ? "anything" : [...before.replaces, before.tokens]
-}
-
 /** Gives the lease back. Where that fails, it ends by itself. */
 const release = (
-  { store }: Machine,
+  machine: Machine,
   entry: Entry,
   before: Held | undefined,
   intent: SessionRecord["intent"]
 ): Effect.Effect<void> =>
-  Effect.ignore(
-    store.compareAndSet(Option.some(entry), { ...emptyRecord, tokens: M.tokensOf(before), intent })
-  )
+  Effect.ignore(machine.store.compareAndSet(Option.some(entry), { ...M.recordOf(machine, before), intent }))
 
 /**
  * The server has refused the refresh token. That is the end of the session,
@@ -176,13 +176,12 @@ const release = (
 const refused = (machine: Machine, before: Held | undefined, unresolved: SessionRecord["intent"]): Outcome =>
   Effect.gen(function* () {
     const { memory, owner, source, store } = machine
-    const read = yield* Effect.either(store.get)
-    if (read._tag === "Left") {
-      yield* note(machine, read.left)
-      return Option.some(yield* meanwhile(machine, read.left))
+    const seen = yield* Effect.either(look(machine, true))
+    if (seen._tag === "Left") {
+      yield* note(machine, seen.left)
+      return Option.some(yield* meanwhile(machine, seen.left))
     }
-    const entry = read.right
-    const standing = yield* look(machine, entry, true)
+    const { entry, standing } = seen.right
     if (standing._tag === "Stored") {
       yield* Telemetry.countRefresh(source.kind, "adopted")
       yield* M.say(machine, SessionEvent.ReuseDetected({ by: "winner" }))
@@ -193,7 +192,7 @@ const refused = (machine: Machine, before: Held | undefined, unresolved: Session
     if (memory.held !== before || Option.exists(lease, (other) => other.owner !== owner)) return Option.none()
     const reason = Option.isSome(unresolved) ? "interrupted_refresh" : "refused"
     const written = yield* Effect.either(
-      store.compareAndSet(entry, { ...emptyRecord, ended: Option.some(reason) })
+      store.compareAndSet(entry, { ...emptyRecord, ended: Option.some(reason), login: before?.login })
     )
     if (written._tag === "Right" && Option.isNone(written.right)) return Option.none()
     yield* Telemetry.countRefresh(source.kind, "ReauthorizationRequired")

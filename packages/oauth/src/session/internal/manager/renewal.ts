@@ -10,6 +10,7 @@ import type { Held } from "./held.js"
 import * as HeldTokens from "./held.js"
 import * as Instant from "./instant.js"
 import * as Lease from "./lease.js"
+import type { Seen } from "./look.js"
 import { end, look } from "./look.js"
 import type { Machine } from "./machine.js"
 import * as M from "./machine.js"
@@ -37,8 +38,11 @@ export const renewal = (machine: Machine): Effect.Effect<TokenSet, SourceError> 
 const attempt = (machine: Machine, round: Round): Effect.Effect<TokenSet, SourceError> =>
   round.number > mostRounds
     ? contended()
-    : Effect.flatMap(Effect.either(Effect.interruptible(machine.store.get)), (read) =>
-        read._tag === "Left" ? unreadable(machine, round, read.left) : withEntry(machine, round, read.right)
+    : // What is new in the store since the last look was granted in the meantime.
+      Effect.flatMap(
+        Effect.either(look(machine, round.number > 0, Effect.interruptible(machine.store.get))),
+        (seen) =>
+          seen._tag === "Left" ? unreadable(machine, round, seen.left) : withEntry(machine, round, seen.right)
       )
 
 const again = (machine: Machine, round: Round, watch?: Lease.Watch): Effect.Effect<TokenSet, SourceError> =>
@@ -47,12 +51,10 @@ const again = (machine: Machine, round: Round, watch?: Lease.Watch): Effect.Effe
 const withEntry = (
   machine: Machine,
   round: Round,
-  entry: Option.Option<Entry>
+  { entry, standing }: Seen
 ): Effect.Effect<TokenSet, SourceError> =>
   Effect.gen(function* () {
     const { anchor, leaseDuration, memory, owner, source } = machine
-    // What is new in the store since the last look was granted in the meantime.
-    const standing = yield* look(machine, entry, round.number > 0)
     const missing = standing._tag === "Held" && standing.missing
     const now = yield* Instant.now
     const { held, rest } = memory

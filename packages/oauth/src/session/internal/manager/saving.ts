@@ -6,7 +6,6 @@ import * as Random from "effect/Random"
 import { TokenStoreError } from "../../../protocol/OAuthError.js"
 import { SessionEvent } from "../../SessionEvent.js"
 import type { Entry } from "../../TokenStore.js"
-import { emptyRecord } from "../../TokenStore.js"
 import { look } from "./look.js"
 import type { Machine } from "./machine.js"
 import * as M from "./machine.js"
@@ -27,36 +26,40 @@ export const save = (
   Effect.gen(function* () {
     const { memory, store } = machine
     if (left === 0) return yield* contended()
-    const entry = expected ?? (yield* readable(machine))
-    if (entry === undefined) return
-    if (expected === undefined) {
-      const standing = yield* look(machine, entry, false)
-      if (standing._tag !== "Held" || !standing.missing) return
-    }
+    const entry = expected ?? (yield* lacking(machine))
     const { held } = memory
-    if (held === undefined) return
-    const written = yield* store.compareAndSet(entry, { ...emptyRecord, tokens: Option.some(held.tokens) })
+    if (entry === undefined || held === undefined) return
+    const written = yield* store.compareAndSet(entry, M.recordOf(machine, held))
     if (Option.isNone(written)) return yield* save(machine, undefined, left - 1)
-    held.saved = true
+    M.saved(machine, held)
   })
 
-/** The entry; one that cannot be read is of no use to anybody, and what is held is put in its place. */
-const readable = ({
-  memory,
-  store
-}: Machine): Effect.Effect<Option.Option<Entry> | undefined, TokenStoreError> =>
-  Effect.catchIf(
-    store.get,
-    ({ reason }) => reason === "corrupt" && memory.held !== undefined,
-    () =>
-      Effect.suspend(() => {
-        const { held } = memory
-        return Effect.map(store.put({ ...emptyRecord, tokens: M.tokensOf(held) }), () => {
-          if (held !== undefined) held.saved = true
-          return undefined
+/** The entry in the place of which what is held belongs, if it does. */
+const lacking = (machine: Machine): Effect.Effect<Option.Option<Entry> | undefined, TokenStoreError> =>
+  look(machine, false).pipe(
+    Effect.map(({ entry, standing }) => (standing._tag === "Held" && standing.missing ? entry : undefined)),
+    Effect.catchIf(
+      ({ reason }) => isReplaced(machine, reason),
+      () =>
+        Effect.suspend(() => {
+          const { held } = machine.memory
+          if (held === undefined) return Effect.succeed(undefined)
+          return Effect.map(machine.store.put(M.recordOf(machine, held)), () => {
+            M.saved(machine, held)
+            return undefined
+          })
         })
-      })
+    )
   )
+
+/**
+ * An entry that cannot be read is of no use to anybody. One that cannot be read
+ * here, as its key is not at hand, gives way to a login, which takes the place of
+ * whatever there was.
+ */
+const isReplaced = ({ memory: { held } }: Machine, reason: TokenStoreError["reason"]): boolean =>
+  held !== undefined &&
+  (reason === "corrupt" || (reason === "forbidden" && !held.saved && held.login.refreshes === 0))
 
 /**
  * Saves; where that fails, says so and goes on trying in the background, after a
