@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -68,7 +69,8 @@ const lock = "keys.lock"
  *
  * A file that cannot be read is set aside as `keys.json.corrupt-<millis>`. The
  * backup, which is written with each change, or the keys at hand take its
- * place; without either it is `malformed`. A lock that another process holds
+ * place; without either it is `malformed`. They also take the place of a file
+ * that is not there: to begin with new keys, remove the backup too. A lock that another process holds
  * too long, and a disk that fails, are `unavailable`.
  *
  * @since 0.1.0
@@ -86,18 +88,10 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
         Effect.flatMap(Keyring.generate({ alg: options.alg }), (ring) => ring.signingKey())
     }
 
-    const replace = (name: string, text: string, held: Lock.Held<KeyringError>) =>
-      Effect.flatMap(directory.stage(name, text), (staged) =>
-        held.confirm.pipe(
-          Effect.tapError(() => directory.remove(staged)),
-          Effect.zipRight(directory.commit(staged, name))
-        )
-      )
-
     /** The backup comes first, so that it never holds a key that was revoked. */
     const saveWith = (held: Lock.Held<KeyringError>) => (rotation: KeyRotation.Rotation) =>
       Effect.flatMap(File.write(rotation), (text) =>
-        Effect.zipRight(replace(backup, text, held), replace(file, text, held))
+        Effect.zipRight(held.replace(backup, text), held.replace(file, text))
       )
 
     const stored = (name: string) =>
@@ -109,21 +103,40 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
         })
       )
 
-    /** What the directory holds; put right if it has to be. */
-    const recovered = (held: Lock.Held<KeyringError>, atHand: Option.Option<KeyRotation.Rotation>) =>
-      Effect.catchIf(stored(file), isMalformed, (error) =>
-        Effect.gen(function* () {
-          const now = yield* Clock.currentTimeMillis
-          yield* held.confirm
-          yield* directory.setAside(file, `${file}.corrupt-${now}`)
-          const kept = yield* Effect.catchIf(stored(backup), isMalformed, () => Effect.succeedNone)
-          const good = Option.orElse(kept, () => atHand)
-          if (Option.isNone(good)) return yield* error
-          yield* Effect.logWarning(`${error.message} It was set aside, and the keys restored.`)
-          yield* saveWith(held)(good.value)
-          return good
-        })
+    /** What a file holds, and what is wrong where that cannot be read. */
+    const look = (name: string) =>
+      Effect.catchIf(
+        Effect.map(stored(name), (rotation) => ({ rotation, problem: Option.none<KeyringError>() })),
+        isMalformed,
+        (error) =>
+          Effect.succeed({ rotation: Option.none<KeyRotation.Rotation>(), problem: Option.some(error) })
       )
+
+    /** What the directory holds; put right if it has to be. Keys that vanished are not gone: others have their tokens. */
+    const recovered = (held: Lock.Held<KeyringError>, atHand: Option.Option<KeyRotation.Rotation>) =>
+      Effect.gen(function* () {
+        const found = yield* look(file)
+        if (Option.isSome(found.rotation)) return found.rotation
+        const kept = yield* look(backup)
+        const good = Option.orElse(kept.rotation, () => atHand)
+        const problem = Option.orElse(found.problem, () => kept.problem)
+        const text = yield* Effect.transposeOption(Option.map(good, File.write))
+        // Before the file is set aside: whoever goes on after a crash finds them here.
+        if (Option.isSome(text)) yield* held.replace(backup, text.value)
+        if (Option.isSome(found.problem)) {
+          yield* held.confirm
+          yield* directory.setAside(file, `${file}.corrupt-${yield* Clock.currentTimeMillis}`)
+        }
+        if (Option.isSome(text)) {
+          const why = Option.match(found.problem, {
+            onNone: () => `DirectoryKeyring: ${file} was not there.`,
+            onSome: ({ message }) => `${message} It was set aside.`
+          })
+          yield* Effect.logWarning(`${why} The keys were restored.`)
+          yield* held.replace(file, text.value)
+        } else if (Option.isSome(problem)) return yield* problem.value
+        return good
+      })
 
     /** Each under the lock: what is in the directory, changed, written, and then taken up. */
     const locked = (
@@ -134,14 +147,9 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
         directory.claim,
         Lock.hold(directory, lock, { expiry, patience: 2 * expiry }, (held) =>
           Effect.gen(function* () {
-            yield* directory.sweep(file)
-            yield* directory.sweep(backup)
-            const known = yield* atHand
-            const found = yield* recovered(held, known)
+            const found = yield* recovered(held, yield* atHand)
             const save = saveWith(held)
-            // Keys that vanished from the disk are not gone: others have the tokens.
-            if (Option.isNone(found) && Option.isSome(known)) yield* save(known.value)
-            const initial = Option.getOrUndefined(Option.orElse(found, () => known))
+            const initial = Option.getOrUndefined(found)
             const ring = yield* KeyRotation.make({ ...policy, initial, save })
             yield* step(ring)
             return { ring, version: yield* directory.version(file) }
@@ -149,6 +157,7 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
         )
       )
 
+    yield* Effect.zipRight(directory.claim, directory.sweepOlderThan(expiry))
     const current = yield* Ref.make(yield* locked(Effect.succeedNone, (keys) => keys.advance))
     const ring = Effect.map(Ref.get(current), (loaded) => loaded.ring)
     const atHand = Effect.asSome(Effect.flatMap(ring, ({ rotation }) => rotation))
@@ -168,8 +177,16 @@ export const make = (options: Options): Effect.Effect<DirectoryKeyring, KeyringE
       ([version, known]) => (isSame({ version }, known) ? Effect.void : change(() => Effect.void))
     )
 
+    /** Whatever goes wrong, the next turn comes; of a defect only that there was one. */
     const quietly = (effect: Effect.Effect<void, KeyringError>) =>
-      Effect.catchAll(effect, (error) => Effect.logWarning(error.message))
+      Effect.catchAllCause(effect, (cause) =>
+        Effect.logWarning(
+          Option.match(Cause.failureOption(cause), {
+            onNone: () => "DirectoryKeyring: a change of the keys ended with a defect; it is tried again.",
+            onSome: ({ message }) => message
+          })
+        )
+      )
 
     const keyring: DirectoryKeyring = {
       signingKey: (query) => Effect.flatMap(ring, (keys) => keys.signingKey(query)),

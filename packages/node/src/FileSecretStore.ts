@@ -56,9 +56,10 @@ const maxBytes = 1024 * 1024
  * entry is written beside, flushed to the disk, and then put in place at once:
  * a crash or a full disk (`unavailable`) leaves the old one whole.
  *
- * Changes of one entry take turns under a lock file. That of a process that died
- * is taken over at once, any other one when it is older than its expiry, so
- * nobody waits longer; who lost its lock changes nothing (`unavailable`).
+ * Changes of one entry take turns under a lock. That of a process that died is
+ * taken over at once, any other one when it is older than its expiry, so nobody
+ * waits longer; who lost its lock changes nothing (`unavailable`), however long
+ * it stood still.
  *
  * A file that cannot be read is set aside as `.corrupt-<millis>` beside its
  * place and reported (`corrupt`), once: then the entry is absent. `delete` removes
@@ -110,9 +111,7 @@ export const make = (
         if (Buffer.byteLength(encoded) > maxBytes) {
           return yield* problem("forbidden", "a text is longer than 1 MiB; nothing was changed")
         }
-        const staged = yield* directory.stage(fileOf(name), encoded)
-        yield* Effect.tapError(held.confirm, () => directory.remove(staged))
-        yield* directory.commit(staged, fileOf(name))
+        yield* held.replace(fileOf(name), encoded)
         return next
       })
 
@@ -122,9 +121,7 @@ export const make = (
     ): Effect.Effect<A, TokenStoreError> =>
       directory.claim.pipe(
         Effect.zipRight(
-          Lock.hold(directory, `${entryName(name)}.lock`, { expiry, patience: 2 * expiry }, (held) =>
-            Effect.zipRight(held.tookOver ? directory.sweep(fileOf(name)) : Effect.void, use(held))
-          )
+          Lock.hold(directory, `${entryName(name)}.lock`, { expiry, patience: 2 * expiry }, use)
         ),
         turnOf(name)
       )

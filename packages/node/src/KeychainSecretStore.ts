@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { TokenStoreError } from "effect-oauth/OAuthError"
@@ -53,7 +54,7 @@ const problem = (reason: Directory.Reason, what: string): TokenStoreError =>
 
 /**
  * Makes a storage over a keychain. A keychain has no compare-and-set: processes
- * of this machine take turns under lock files, as those of `FileSecretStore` do.
+ * of this machine take turns under locks, as those of `FileSecretStore` do.
  * What writes to the keychain by other ways is not held up. Accounts are SHA-256
  * of the names.
  *
@@ -61,7 +62,9 @@ const problem = (reason: Directory.Reason, what: string): TokenStoreError =>
  * Windows) is `forbidden`; for such, encrypt files with a key that the keychain
  * has: `StoredKeyring` over this storage, and `EncryptedSecretStore` with it over
  * `FileSecretStore`. A keychain that does not answer, or that the person does not
- * open, is `unavailable`.
+ * open, is `unavailable`. What was asked of it can still happen after that, when
+ * the person answers: until then, or until the process ends, nobody else changes
+ * that entry (`unavailable`).
  *
  * @since 0.1.0
  * @category constructors
@@ -80,35 +83,47 @@ export const make = (
     }
     const turnOf = yield* SecretStore.makeTurns
 
-    const ask = <A>(run: () => Promise<A>) =>
-      Effect.timeoutFail(
-        // Under the lock only the deadline ends the waiting: what is written when the lock has gone
-        // could undo what another has written. What the keychain says of a failure may have the text in it.
-        Effect.interruptible(
-          Effect.tryPromise({
-            try: run,
-            catch: () => problem("unavailable", "the keychain cannot be used (is there one, and is it open?)")
-          })
-        ),
-        { duration: deadline, onTimeout: () => problem("unavailable", "the keychain did not answer") }
+    // What the keychain says of a failure may have the text in it.
+    const said = <A>(answer: () => Promise<A>) =>
+      Effect.tryPromise({
+        try: answer,
+        catch: () => problem("unavailable", "the keychain cannot be used (is there one, and is it open?)")
+      })
+
+    const inTime = <A>(
+      answer: Effect.Effect<A, TokenStoreError>,
+      late: Effect.Effect<void> = Effect.void
+    ): Effect.Effect<A, TokenStoreError> =>
+      Effect.flatMap(
+        Effect.timeoutOption(Effect.interruptible(answer), deadline),
+        Option.match({
+          onNone: () =>
+            Effect.zipRight(late, Effect.fail(problem("unavailable", "the keychain did not answer"))),
+          onSome: Effect.succeed
+        })
       )
 
+    /**
+     * Under the lock only the deadline ends the waiting, and the lock is held until the keychain has
+     * answered: a person may do so later, and what is written without it could undo what another has written.
+     */
+    const change = (held: Lock.Held<TokenStoreError>, run: () => Promise<void>) =>
+      Effect.gen(function* () {
+        yield* held.confirm
+        const fiber = yield* Effect.forkDaemon(said(run))
+        yield* inTime(Fiber.join(fiber), held.keepUntil(Fiber.await(fiber)))
+      })
+
     const read = (name: string) =>
-      Effect.flatMap(
-        ask(() => keychain.get(entryName(name))),
-        (text) => {
-          if (text === undefined) return Effect.succeed(Option.none<SecretStore.Stored>())
-          const entry = SecretStore.decode(name, text)
-          return Option.isSome(entry)
-            ? Effect.succeed(entry)
-            : Effect.fail(
-                problem(
-                  "malformed",
-                  "what the keychain has cannot be read; delete it with SecretStore.delete"
-                )
-              )
-        }
-      )
+      Effect.flatMap(inTime(said(() => keychain.get(entryName(name)))), (text) => {
+        if (text === undefined) return Effect.succeed(Option.none<SecretStore.Stored>())
+        const entry = SecretStore.decode(name, text)
+        return Option.isSome(entry)
+          ? Effect.succeed(entry)
+          : Effect.fail(
+              problem("malformed", "what the keychain has cannot be read; delete it with SecretStore.delete")
+            )
+      })
 
     const write = (name: string, text: string, held: Lock.Held<TokenStoreError>) =>
       Effect.gen(function* () {
@@ -120,8 +135,7 @@ export const make = (
             "the text is longer than the keychain allows; nothing was changed"
           )
         }
-        yield* held.confirm
-        yield* ask(() => keychain.set(entryName(name), encoded))
+        yield* change(held, () => keychain.set(entryName(name), encoded))
         return next
       })
 
@@ -148,13 +162,7 @@ export const make = (
             SecretStore.whenExpected(expected, read(name), Effect.asSome(write(name, text, held)))
           )
         ),
-      delete: (name) =>
-        locked(name, (held) =>
-          Effect.zipRight(
-            held.confirm,
-            ask(() => keychain.remove(entryName(name)))
-          )
-        )
+      delete: (name) => locked(name, (held) => change(held, () => keychain.remove(entryName(name))))
     }
   })
 

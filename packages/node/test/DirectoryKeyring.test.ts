@@ -19,8 +19,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { host } from "../src/internal/fileLock.js"
-import * as Directory from "../src/internal/privateDirectory.js"
-import * as File from "../src/internal/rotationFile.js"
+import { plantLock } from "./support/directories.js"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "keys-"))),
@@ -223,8 +222,9 @@ describe("DirectoryKeyring: what goes wrong", () => {
     Effect.gen(function* () {
       const directory = yield* temporary
       const before = yield* currentOf(yield* open(directory))
-      const staged = yield* Directory.make(directory, File.problem).stage("keys.json", '{"version":1,"cur')
-      assert.include(filesOf(directory), staged)
+      const dead = { pid: 2 ** 22 + 1, host: host(), expiry: 30_000 }
+      const holder = plantLock(join(directory, "keys.lock"), JSON.stringify(dead))
+      fs.writeFileSync(`${holder}.00.tmp`, '{"version":1,"cur', { mode: 0o600 })
       assert.strictEqual(yield* currentOf(yield* open(directory)), before)
       assert.deepStrictEqual(filesOf(directory), ["keys.backup.json", "keys.json"])
     })
@@ -261,6 +261,81 @@ describe("DirectoryKeyring: what goes wrong", () => {
       })
     )
   }
+
+  it.scoped("a file that is not there, as after a crash while it was set aside, comes from the backup", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const ring = yield* open(directory)
+      const before = yield* currentOf(ring)
+      fs.renameSync(join(directory, "keys.json"), join(directory, "keys.json.corrupt-1"))
+      assert.strictEqual(yield* currentOf(yield* open(directory)), before)
+      // also for a ring that is open, which may know less than the backup
+      yield* (yield* open(directory)).rotate
+      const rotated = yield* currentOf(yield* open(directory))
+      fs.rmSync(join(directory, "keys.json"))
+      yield* ring.reload
+      assert.strictEqual(yield* currentOf(ring), rotated)
+      assert.strictEqual(yield* currentOf(yield* open(directory)), rotated)
+    })
+  )
+
+  it.scoped("a backup that cannot be read is not written over by a new key", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      yield* open(directory)
+      fs.rmSync(join(directory, "keys.json"))
+      fs.writeFileSync(join(directory, "keys.backup.json"), "broken")
+      assert.strictEqual(yield* reasonOf(open(directory)), "malformed")
+      assert.strictEqual(fs.readFileSync(join(directory, "keys.backup.json"), "utf8"), "broken")
+      fs.rmSync(join(directory, "keys.backup.json"))
+      yield* open(directory)
+    })
+  )
+
+  it.scoped("broken keys are put right at the backup first: a crash after that loses nothing", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const ring = yield* open(directory)
+      const before = yield* currentOf(ring)
+      fs.writeFileSync(join(directory, "keys.backup.json"), "broken")
+      fs.writeFileSync(join(directory, "keys.json"), "broken")
+      // what cannot be set aside ends the restoring there
+      yield* TestClock.adjust(5)
+      fs.mkdirSync(join(directory, "keys.json.corrupt-5"))
+      assert.strictEqual(yield* reasonOf(ring.reload), "unavailable")
+      fs.rmSync(join(directory, "keys.json"))
+      assert.strictEqual(yield* currentOf(yield* open(directory)), before)
+    })
+  )
+
+  it.scoped("a defect does not end the schedule: the next turn comes", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      let made = 0
+      const generate = Effect.suspend(() => {
+        made += 1
+        return made === 2
+          ? Effect.die(new TypeError("canary-of-a-key"))
+          : Effect.flatMap(Keyring.generate(), (ring) => ring.signingKey())
+      })
+      const ring = yield* open(directory, {
+        generate,
+        period: "1 hour",
+        publishAhead: "10 minutes",
+        schedule: Schedule.spaced("10 minutes"),
+        lockExpiry: "30 minutes"
+      })
+      const first = yield* currentOf(ring)
+      yield* Effect.repeat(
+        Effect.zipRight(
+          TestClock.adjust("10 minutes"),
+          Effect.promise(() => new Promise(setImmediate))
+        ),
+        { while: () => Effect.map(currentOf(ring), (kid) => kid === first && made < 20), times: 200 }
+      )
+      assert.notStrictEqual(yield* currentOf(ring), first)
+    })
+  )
 
   it.scoped("without a good backup a broken file is malformed, and nothing of it is said", () =>
     Effect.gen(function* () {
@@ -356,10 +431,8 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
       const dead = { pid: 2 ** 22 + 1, host: host(), expiry: 30_000 }
       const late = { pid: process.pid, host: "another", expiry: 30_000 }
       for (const holder of [dead, late]) {
-        fs.writeFileSync(join(directory, "keys.lock"), JSON.stringify(holder), { mode: 0o600 })
         // by the clock of the file system
-        const written = holder === late ? Date.now() / 1000 - 31 : Date.now() / 1000
-        fs.utimesSync(join(directory, "keys.lock"), written, written)
+        plantLock(join(directory, "keys.lock"), JSON.stringify(holder), holder === late ? 31 : 0)
         yield* Effect.timeout(open(directory), "5 seconds")
         assert.notInclude(filesOf(directory), "keys.lock")
       }
@@ -372,7 +445,7 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
       const held = { pid: process.pid, host: host(), expiry: 500 }
       for (const content of [JSON.stringify(held), ""]) {
         const began = Date.now()
-        fs.writeFileSync(join(directory, "keys.lock"), content, { mode: 0o600 })
+        plantLock(join(directory, "keys.lock"), content)
         yield* open(directory, { lockExpiry: "500 millis" })
         assert.isAtLeast(Date.now() - began, 300)
       }
@@ -384,8 +457,10 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
       const directory = yield* temporary
       const ring = yield* open(directory)
       const before = yield* currentOf(ring)
+      const lock = join(directory, "keys.lock")
       const thief = Effect.sync(() => {
-        fs.writeFileSync(join(directory, "keys.lock"), "another")
+        fs.rmSync(lock, { recursive: true })
+        plantLock(lock, "another")
       })
       const robbed = yield* open(directory, {
         generate: Effect.zipRight(
@@ -394,7 +469,7 @@ describe("DirectoryKeyring: several at once", { timeout: 60_000 }, () => {
         )
       })
       assert.strictEqual(yield* reasonOf(robbed.rotate), "unavailable")
-      fs.rmSync(join(directory, "keys.lock"))
+      fs.rmSync(lock, { recursive: true })
       assert.strictEqual(yield* currentOf(yield* open(directory)), before)
       assert.deepStrictEqual(filesOf(directory), ["keys.backup.json", "keys.json"])
     })

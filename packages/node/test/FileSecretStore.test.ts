@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { secretStoreContract } from "../../oauth/test/session/support/secretStoreContract.js"
 import { host } from "../src/internal/fileLock.js"
 import { stateDirectory } from "../src/internal/stateDirectory.js"
-import { countUp, filesOf, modeOf, temporary } from "./support/directories.js"
+import { countUp, filesOf, modeOf, plantLock, temporary } from "./support/directories.js"
 
 const canary = "canary-stored-secret-3fd91c"
 
@@ -194,14 +194,16 @@ describe("FileSecretStore: what goes wrong", () => {
     Effect.gen(function* () {
       const { directory, store } = yield* opened
       yield* store.put("name", "text")
-      const left = `${only(directory, ".json")}.00.tmp`
-      fs.writeFileSync(left, canary, { mode: 0o600 })
+      const file = only(directory, ".json")
+      const holder = plantLock(file.replace(/json$/, "lock"), "of another machine")
+      const left = [`${file}.00.tmp`, `${holder}.00.tmp`]
+      for (const path of left) fs.writeFileSync(path, canary, { mode: 0o600 })
       yield* FileSecretStore.make({ directory })
-      assert.isTrue(fs.existsSync(left))
+      assert.isTrue(left.every((path) => fs.existsSync(path)))
       const old = Date.now() / 1000 - 60
-      fs.utimesSync(left, old, old)
+      for (const path of left) fs.utimesSync(path, old, old)
       yield* FileSecretStore.make({ directory })
-      assert.isFalse(fs.existsSync(left))
+      assert.isFalse(left.some((path) => fs.existsSync(path)))
     })
   )
 
@@ -209,10 +211,9 @@ describe("FileSecretStore: what goes wrong", () => {
     Effect.gen(function* () {
       const { directory, store } = yield* opened
       yield* store.put("name", "text")
-      const file = only(directory, ".json")
-      fs.writeFileSync(`${file}.00.tmp`, canary, { mode: 0o600 })
       const dead = { pid: 2 ** 22 + 1, host: host(), expiry: 10_000 }
-      fs.writeFileSync(file.replace(/json$/, "lock"), JSON.stringify(dead), { mode: 0o600 })
+      const holder = plantLock(only(directory, ".json").replace(/json$/, "lock"), JSON.stringify(dead))
+      fs.writeFileSync(`${holder}.00.tmp`, canary, { mode: 0o600 })
       yield* Effect.timeout(store.put("name", "new"), "2 seconds")
       assert.deepStrictEqual(filesOf(directory).length, 1)
     })
@@ -226,10 +227,8 @@ describe("FileSecretStore: what goes wrong", () => {
         yield* store.put("name", "text")
         const lock = only(directory, ".json").replace(/json$/, "lock")
         const held = { pid: process.pid, host: "elsewhere", expiry: 400 }
-        fs.writeFileSync(lock, JSON.stringify(held), { mode: 0o600 })
         // made in the future, as after a clock was set back
-        const future = Date.now() / 1000 + 3600
-        fs.utimesSync(lock, future, future)
+        plantLock(lock, JSON.stringify(held), -3600)
         const began = Date.now()
         yield* Effect.timeout(store.put("name", "new"), "3 seconds")
         assert.isAtLeast(Date.now() - began, 300)

@@ -1,5 +1,6 @@
 /** Secrets in a keychain: one made for the tests, and what the system's says where there is none. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -94,18 +95,16 @@ describe("KeychainSecretStore", () => {
           remove: answer,
           maxBytes: Option.none()
         })
-        for (const answer of [
-          () => Promise.reject(new Error(canary)),
-          () => new Promise<never>(() => undefined)
-        ]) {
+        const never = () => new Promise<never>(() => undefined)
+        for (const answer of [() => Promise.reject(new Error(canary)), never]) {
           const store = yield* KeychainSecretStore.make(saying(answer), { directory, deadline: "50 millis" })
           for (const operation of [store.get("n"), store.put("n", canary), store.delete("n")]) {
             const error = yield* Effect.flip(operation)
             assert.strictEqual(error.reason, "unavailable")
             assert.notInclude(inspect(error, { depth: null, showHidden: true }), canary)
           }
+          if (answer !== never) assert.deepStrictEqual(filesOf(directory), [])
         }
-        assert.deepStrictEqual(filesOf(directory), [])
       })
   )
 
@@ -127,6 +126,60 @@ describe("KeychainSecretStore", () => {
       yield* store.put("name", "second")
       yield* Effect.sleep("150 millis")
       assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "second")
+    })
+  )
+})
+
+describe("KeychainSecretStore: a person who answers the keychain's question late", () => {
+  /** Two programs over one keychain, whose first change waits for the person. */
+  const asked = Effect.gen(function* () {
+    const directory = join(yield* temporary, "locks")
+    const { entries, keychain } = fake()
+    const options = { directory, deadline: "100 millis" } as const
+    const b = yield* KeychainSecretStore.make(keychain, options)
+    const { generation } = yield* b.put("name", "T1")
+    const expected = Option.some(generation)
+    const answered = yield* Deferred.make<boolean>()
+    const waiting = async (change: () => Promise<void>) => {
+      if (await Effect.runPromise(Deferred.await(answered))) return change()
+      throw new Error(canary)
+    }
+    const slow: KeychainSecretStore.Keychain = {
+      ...keychain,
+      set: (account, text) => waiting(() => keychain.set(account, text)),
+      remove: (account) => waiting(() => keychain.remove(account))
+    }
+    const a = yield* KeychainSecretStore.make(slow, options)
+    const answer = (yes: boolean) => Deferred.succeed(answered, yes)
+    return { a, b, answer, directory, entries, expected }
+  })
+
+  it.scopedLive("what is written then is not written over what another wrote meanwhile: nobody did", () =>
+    Effect.gen(function* () {
+      const { a, answer, b, directory, expected } = yield* asked
+      assert.strictEqual(yield* reasonOf(a.compareAndSet("name", expected, "T1 and a lease")), "unavailable")
+      // for longer than the lock's expiry, three deadlines, and than b is patient
+      assert.strictEqual(yield* reasonOf(b.compareAndSet("name", expected, "T2")), "unavailable")
+      assert.strictEqual(Option.getOrThrow(yield* b.get("name")).text, "T1")
+      yield* answer(true)
+      assert.deepStrictEqual(yield* b.compareAndSet("name", expected, "T2"), Option.none())
+      yield* Effect.sleep("50 millis")
+      assert.strictEqual(Option.getOrThrow(yield* b.get("name")).text, "T1 and a lease")
+      assert.deepStrictEqual(filesOf(directory), [])
+    })
+  )
+
+  it.scopedLive("a refusal lets the others go on", () =>
+    Effect.gen(function* () {
+      const { a, answer, b, directory, expected } = yield* asked
+      assert.strictEqual(yield* reasonOf(a.delete("name")), "unavailable")
+      const waiting = yield* Effect.fork(b.compareAndSet("name", expected, "T2"))
+      yield* Effect.sleep("150 millis")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      yield* answer(false)
+      assert.isTrue(Option.isSome(yield* Fiber.join(waiting)))
+      assert.strictEqual(Option.getOrThrow(yield* b.get("name")).text, "T2")
+      assert.deepStrictEqual(filesOf(directory), [])
     })
   )
 })

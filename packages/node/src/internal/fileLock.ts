@@ -1,4 +1,16 @@
-/** A lock between processes: a file that says who holds it, and for how long. */
+/**
+ * A lock between processes: a directory with one file in it, that says who
+ * holds it and for how long.
+ *
+ * A holder makes its directory aside, with its file in it, and renames it into
+ * place, which the file system does only where nothing is or what is there is
+ * empty: so one is first. Every file has a name that nobody else ever has. To
+ * take a stale lock over is to remove the file of that holder, never "what is
+ * there": who is late with it removes nothing. And a holder writes new contents
+ * beside its file, inside the lock, and puts them in place from there: while
+ * they are there nobody else enters, and once they were removed there is nothing
+ * that a holder, who stood still for however long, could put in place.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,17 +29,25 @@ export interface Timing {
 
 /** What the holder can do while it holds the lock. */
 export interface Held<E> {
-  /** Fails when the lock is no longer ours, as after a pause of the machine. */
+  /**
+   * Fails when the lock is no longer ours, or when half of its time is over, as
+   * after a pause of the machine. The other half is for what cannot be taken back.
+   */
   readonly confirm: Effect.Effect<void, E>
-  /** Whether it was taken over from one who died or had its time: who may have left something behind. */
-  readonly tookOver: boolean
+  /** Puts a content in the place of a file; of one who lost the lock, never. */
+  readonly replace: (file: string, text: string) => Effect.Effect<void, E>
+  /**
+   * Keeps the lock after its use, renewed again and again, until something that cannot be stopped has come
+   * to its end; that is waited for several times.
+   */
+  readonly keepUntil: (settled: Effect.Effect<unknown>) => Effect.Effect<void>
 }
 
 interface Acquired {
-  readonly text: string
+  /** The file in the lock that is ours. */
+  readonly own: string
   /** By a clock that nobody sets. */
   readonly since: number
-  readonly tookOver: boolean
 }
 
 const holderOf = Schema.decodeUnknownOption(
@@ -50,8 +70,12 @@ export const host = (): string =>
     orEmpty(() => readlinkSync("/proc/self/ns/pid"))
   ].join(" ")
 
-const textOf = (expiry: number): string =>
-  JSON.stringify({ pid: process.pid, host: host(), expiry, nonce: randomBytes(12).toString("hex") })
+const textOf = (expiry: number): string => JSON.stringify({ pid: process.pid, host: host(), expiry })
+
+/** Without a dot: what a holder wrote is called by its name, a dot and more. */
+const newName = (): string => randomBytes(12).toString("hex")
+
+const ownerOf = (entry: string): string => entry.split(".", 1)[0] ?? ""
 
 /** Milliseconds that only ever go on. */
 const elapsed: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
@@ -93,17 +117,48 @@ export const hold = <A, E extends object, E2, R>(
   use: (held: Held<E>) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(acquire(directory, name, timing, restore), ({ since, text, tookOver }) => {
-      const confirm = Effect.flatMap(Effect.zip(directory.read(name), elapsed), ([held, now]) =>
-        now - since < timing.expiry && Option.contains(held, text)
+    Effect.flatMap(acquire(directory, name, timing, restore), ({ own, since }) => {
+      const lost = directory.problem("unavailable", "the lock was lost; nothing was changed")
+      const mine = join(name, own)
+      const confirm = Effect.flatMap(Effect.zip(directory.age(mine), elapsed), ([age, now]) =>
+        Option.exists(age, (age) => Math.max(age, now - since) < timing.expiry / 2)
           ? Effect.void
-          : Effect.fail(directory.problem("unavailable", "the lock was lost; nothing was changed"))
+          : Effect.fail(lost)
       )
-      // Looked at first, since to take away what is another's by now, and to put it back, is a risk for that one.
-      const release = Effect.flatMap(directory.read(name), (held) =>
-        Option.contains(held, text) ? directory.removeIf(name, text) : Effect.void
+      // Looked at after the content is there: who takes the lock over after that finds it, and removes it.
+      const isOurs = Effect.filterOrFail(directory.version(mine), Option.isSome, () => lost)
+      const replace = (file: string, text: string) =>
+        Effect.flatMap(directory.stage(mine, text), (staged) =>
+          isOurs.pipe(
+            Effect.zipRight(directory.commit(staged, file)),
+            Effect.tapError(() => directory.remove(staged))
+          )
+        )
+      const released = (mine: string) =>
+        Effect.ignore(Effect.zipRight(directory.take(mine), directory.vacate(name)))
+      // Under another name each time, so that who finds the old one too old takes away nothing.
+      const renewed = (mine: string): Effect.Effect<string, E> => {
+        const next = join(name, newName())
+        return Effect.as(directory.renew(mine, next, textOf(timing.expiry)), next)
+      }
+      const kept = (mine: string, settled: Effect.Effect<unknown>): Effect.Effect<void> =>
+        Effect.flatMap(Effect.timeoutOption(settled, timing.expiry / 3), (done) =>
+          Option.isSome(done)
+            ? released(mine)
+            : Effect.matchEffect(renewed(mine), {
+                onFailure: () => released(mine),
+                onSuccess: (next) => kept(next, settled)
+              })
+        )
+      let release = released(mine)
+      const keepUntil = (settled: Effect.Effect<unknown>) =>
+        Effect.sync(() => {
+          release = Effect.asVoid(Effect.forkDaemon(Effect.interruptible(kept(mine, settled))))
+        })
+      return Effect.ensuring(
+        use({ confirm, replace, keepUntil }),
+        Effect.suspend(() => release)
       )
-      return Effect.ensuring(use({ confirm, tookOver }), Effect.ignore(release))
     })
   )
 
@@ -115,56 +170,59 @@ const acquire = <E extends object>(
 ): Effect.Effect<Acquired, E> =>
   Effect.gen(function* () {
     const began = yield* elapsed
-    const text = textOf(expiry)
-    let tookOver = false
-    let seen: { readonly text: string; readonly since: number } | undefined
+    const clear = yield* clearer(directory, name, expiry)
     for (;;) {
       // From before the file is there: others count from when it is.
       const now = yield* elapsed
-      if (yield* directory.create(name, text)) return { text, since: now, tookOver }
-      const held = yield* directory.read(name)
-      if (Option.isSome(held)) {
-        if (seen?.text !== held.value) {
-          const age = Option.getOrElse(yield* directory.age(name), () => 0)
-          seen = { text: held.value, since: now - Math.max(0, age) }
-        }
-        if (isDead(held.value) || now - seen.since >= expiryOf(held.value, expiry)) {
-          tookOver = (yield* takeAway(directory, name, held.value, expiry)) || tookOver
-        }
+      const isFree = yield* clear
+      if (isFree) {
+        const own = newName()
+        if (yield* directory.enter(name, own, textOf(expiry))) return { own, since: now }
       }
       if (now - began >= patience) {
         return yield* Effect.fail(
           directory.problem("unavailable", `another process holds ${join(directory.path, name)}`)
         )
       }
-      yield* restore(Effect.sleep(Option.isSome(held) ? 10 : 0))
+      yield* restore(Effect.sleep(10))
     }
   })
 
-/**
- * Takes a stale lock away, as the only one to do so: otherwise who comes a
- * moment later would take away the lock that was made in its place.
- */
-const takeAway = <E extends object>(
-  directory: PrivateDirectory<E>,
-  name: string,
-  stale: string,
-  expiry: number
-): Effect.Effect<boolean, E> =>
-  Effect.gen(function* () {
-    const marker = `${name}.taking`
-    if (yield* directory.create(marker, textOf(expiry))) {
-      return yield* Effect.ensuring(
-        Effect.flatMap(directory.read(name), (held) =>
-          Option.contains(held, stale) ? Effect.as(directory.remove(name), true) : Effect.succeed(false)
-        ),
-        directory.remove(marker)
+/** Takes away what is stale in a lock, as far as those who look with it know, and says whether nothing is left. */
+const clearer = <E extends object>(directory: PrivateDirectory<E>, name: string, expiry: number) =>
+  Effect.sync(() => {
+    const seen = new Map<string, number>()
+
+    const isStale = (holder: string) =>
+      Effect.gen(function* () {
+        const text = Option.getOrElse(yield* directory.read(join(name, holder)), () => "")
+        if (isDead(text)) return true
+        const now = yield* elapsed
+        const since =
+          seen.get(holder) ??
+          now -
+            Math.max(
+              0,
+              Option.getOrElse(yield* directory.age(join(name, holder)), () => 0)
+            )
+        seen.set(holder, since)
+        return now - since >= expiryOf(text, expiry)
+      })
+
+    /** Takes away what is over, and gives what is not. */
+    const keep = (entries: ReadonlyArray<string>, isOver: (entry: string) => Effect.Effect<boolean, E>) =>
+      Effect.filter(entries, (entry) =>
+        Effect.flatMap(isOver(entry), (over) =>
+          over ? Effect.as(directory.take(join(name, entry)), false) : Effect.succeed(true)
+        )
       )
-    }
-    const other = yield* directory.read(marker)
-    if (Option.isSome(other)) {
-      const age = Option.getOrElse(yield* directory.age(marker), () => 0)
-      if (isDead(other.value) || age >= expiry) yield* directory.removeIf(marker, other.value)
-    }
-    return false
+
+    return Effect.gen(function* () {
+      const entries = yield* directory.list(name)
+      const isHolder = (entry: string) => ownerOf(entry) === entry
+      const holders = yield* keep(entries.filter(isHolder), isStale)
+      const contents = entries.filter((entry) => !isHolder(entry))
+      yield* keep(contents, (entry) => Effect.succeed(!holders.includes(ownerOf(entry))))
+      return holders.length === 0
+    })
   })

@@ -8,6 +8,11 @@ import { ask, create, flush, flushed, opened, orAbsent, readOnly, temporary } fr
 
 const maxBytes = 1024 * 1024
 
+/** What a rename says when there is a directory already, with something in it; Windows has no one word for it. */
+const isTaken: ReadonlySet<string> = new Set(
+  process.platform === "win32" ? ["EEXIST", "ENOTEMPTY", "EPERM", "EACCES", "EBUSY"] : ["EEXIST", "ENOTEMPTY"]
+)
+
 /** What kind of problem: as the errors of the toolkit call them. */
 export type Reason = "unavailable" | "forbidden" | "malformed"
 
@@ -33,14 +38,18 @@ export interface PrivateDirectory<E extends object> {
   readonly remove: (name: string) => Effect.Effect<void>
   /** Takes files away, all the way to the disk. */
   readonly erase: (isOne: (name: string) => boolean) => Effect.Effect<void, E>
-  /** Removes what a crash between `stage` and `commit` left behind; only for whoever holds the lock. */
-  readonly sweep: (name: string) => Effect.Effect<void>
   /** Removes what crashes left behind, of any file, and that is this old, in milliseconds. */
   readonly sweepOlderThan: (age: number) => Effect.Effect<void>
-  /** Makes a file that was not there, with its content at once: false when it was. */
-  readonly create: (name: string, text: string) => Effect.Effect<boolean, E>
-  /** Takes a file away if its content is still this; another is put back, unless one more was made meanwhile. */
-  readonly removeIf: (name: string, text: string) => Effect.Effect<void, E>
+  /** Makes a directory with one file in it, in one step: false when there is one with something in it. */
+  readonly enter: (name: string, file: string, text: string) => Effect.Effect<boolean, E>
+  /** What is in a directory; nothing when it is not there. */
+  readonly list: (name: string) => Effect.Effect<ReadonlyArray<string>, E>
+  /** Takes a file away; one that is gone already is none to take. */
+  readonly take: (name: string) => Effect.Effect<void, E>
+  /** Writes a file anew and gives it another name; fails when it is not there any more. */
+  readonly renew: (name: string, next: string, text: string) => Effect.Effect<void, E>
+  /** Takes a directory away, if it is empty. */
+  readonly vacate: (name: string) => Effect.Effect<void>
 }
 
 export const make = <E extends object>(
@@ -62,10 +71,26 @@ export const make = <E extends object>(
     )
   }
 
-  const remove = (name: string) => Effect.ignore(ask(() => fs.rm(at(name), { force: true })))
+  const remove = (name: string) => Effect.ignore(ask(() => fs.rm(at(name), { force: true, recursive: true })))
+  const vacate = (name: string) => Effect.ignore(ask(() => fs.rmdir(at(name))))
   const names = ask(() => fs.readdir(directory))
-  const removeThose = (isOne: (name: string) => boolean) =>
-    Effect.flatMap(names, (all) => Effect.forEach(all.filter(isOne), remove, { discard: true }))
+  /** What has a temporary name: beside the files, and in the locks of those who were writing. */
+  const leftBehind = Effect.flatMap(names, (all) =>
+    Effect.map(
+      Effect.forEach(
+        all.filter((entry) => entry.endsWith(".lock")),
+        (lock) =>
+          Effect.map(
+            Effect.orElseSucceed(
+              ask(() => fs.readdir(at(lock))),
+              () => []
+            ),
+            (inside) => inside.map((entry) => join(lock, entry))
+          )
+      ),
+      (inside) => [...all, ...inside.flat()].filter((entry) => entry.endsWith(".tmp"))
+    )
+  )
 
   /** How long before now, as the file system tells the time, a file was written. */
   const ageAt = (probed: Stats, name: string) =>
@@ -73,6 +98,12 @@ export const make = <E extends object>(
       orAbsent(ask(() => fs.lstat(at(name)))),
       Option.map(({ mtimeMs }) => probed.mtimeMs - mtimeMs)
     )
+
+  /**
+   * The names, to the disk. Not every file system can do that for a directory, nor every mode of it: what
+   * was done is done, and to say that it failed would be wrong.
+   */
+  const settled = Effect.ignore(flush(directory))
 
   const probed = Effect.suspend(() => {
     const probe = temporary("probe")
@@ -138,9 +169,9 @@ export const make = <E extends object>(
     },
     commit: (staged, name) =>
       ask(() => fs.rename(at(staged), at(name))).pipe(
-        Effect.zipRight(flush(directory)),
         Effect.mapError(told(`${at(name)} cannot be replaced`)),
-        Effect.tapError(() => remove(staged))
+        Effect.tapError(() => remove(staged)),
+        Effect.zipRight(settled)
       ),
     setAside: (name, aside) =>
       Effect.mapError(
@@ -155,16 +186,14 @@ export const make = <E extends object>(
             discard: true
           })
         ),
-        Effect.zipRight(flush(directory)),
-        Effect.mapError(told(`${directory}: a file cannot be removed`))
+        Effect.mapError(told(`${directory}: a file cannot be removed`)),
+        Effect.zipRight(settled)
       ),
-    sweep: (name) =>
-      Effect.ignore(removeThose((entry) => entry.startsWith(`${name}.`) && entry.endsWith(".tmp"))),
     sweepOlderThan: (limit) =>
       Effect.ignore(
-        Effect.flatMap(Effect.zip(probed, names), ([now, all]) =>
+        Effect.flatMap(Effect.zip(probed, leftBehind), ([now, all]) =>
           Effect.forEach(
-            all.filter((entry) => entry.endsWith(".tmp")),
+            all,
             (entry) =>
               Effect.flatMap(ageAt(now, entry), (age) =>
                 Option.isSome(age) && age.value >= limit ? remove(entry) : Effect.void
@@ -173,45 +202,41 @@ export const make = <E extends object>(
           )
         )
       ),
-    create: (name, text) => {
+    enter: (name, file, text) => {
       const staged = temporary(name)
-      return create(at(staged), text).pipe(
+      return ask(() => fs.mkdir(at(staged), { mode: 0o700 })).pipe(
+        Effect.zipRight(create(at(join(staged, file)), text)),
         Effect.zipRight(
-          Effect.ensuring(
-            ask(() => fs.link(at(staged), at(name))),
-            remove(staged)
+          Effect.catchIf(
+            Effect.as(
+              ask(() => fs.rename(at(staged), at(name))),
+              true
+            ),
+            (code) => isTaken.has(code),
+            // Empty, where no directory can be put over one: what is in none is nobody's.
+            () => Effect.as(vacate(name), false)
           )
         ),
-        // A file system without links; there, a crash can leave it empty.
-        Effect.catchIf(
-          (code) => code !== "EEXIST" && code !== "ENOSPC",
-          () => create(at(name), text)
-        ),
-        Effect.as(true),
-        Effect.catchIf(
-          (code) => code === "EEXIST",
-          () => Effect.succeed(false)
-        ),
+        Effect.tap((entered) => (entered ? Effect.void : remove(staged))),
+        Effect.tapError(() => remove(staged)),
         Effect.mapError(told(`${at(name)} cannot be made`))
       )
     },
-    removeIf: (name, text) => {
-      const aside = temporary(name)
-      return orAbsent(ask(() => fs.rename(at(name), at(aside)))).pipe(
-        Effect.flatMap(
-          Option.match({
-            onNone: () => Effect.void,
-            onSome: () =>
-              ask(() => fs.readFile(at(aside), "utf8")).pipe(
-                Effect.flatMap((held) =>
-                  held === text ? Effect.void : Effect.ignore(ask(() => fs.link(at(aside), at(name))))
-                ),
-                Effect.zipRight(ask(() => fs.rm(at(aside), { force: true })))
-              )
-          })
-        ),
-        Effect.mapError(told(`${at(name)} cannot be removed`))
-      )
-    }
+    list: (name) =>
+      orAbsent(ask(() => fs.readdir(at(name)))).pipe(
+        Effect.map(Option.getOrElse((): ReadonlyArray<string> => [])),
+        Effect.mapError(told(`${at(name)} cannot be looked at`))
+      ),
+    take: (name) =>
+      Effect.mapError(
+        ask(() => fs.rm(at(name), { force: true })),
+        told(`${at(name)} cannot be removed`)
+      ),
+    renew: (name, next, text) =>
+      ask(() => fs.writeFile(at(name), text, { flag: "r+" })).pipe(
+        Effect.zipRight(ask(() => fs.rename(at(name), at(next)))),
+        Effect.mapError(told(`${at(name)} cannot be renewed`))
+      ),
+    vacate
   }
 }

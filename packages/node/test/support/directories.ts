@@ -1,6 +1,7 @@
 /** Directories for one test, and processes that work in them. */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -17,6 +18,16 @@ export const modeOf = (...path: ReadonlyArray<string>): number => {
 }
 
 export const filesOf = (directory: string): ReadonlyArray<string> => fs.readdirSync(directory).sort()
+
+/** A lock as its holder leaves it that was killed or stands still; gives the path of the holder's file. */
+export const plantLock = (lock: string, text: string, ageSeconds = 0): string => {
+  const holder = join(lock, randomBytes(12).toString("hex"))
+  fs.mkdirSync(lock, { mode: 0o700, recursive: true })
+  fs.writeFileSync(holder, text, { mode: 0o600 })
+  const written = Date.now() / 1000 - ageSeconds
+  fs.utimesSync(holder, written, written)
+  return holder
+}
 
 const program = fileURLToPath(new URL("./secretProgram.ts", import.meta.url))
 
