@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -32,8 +33,9 @@ export interface Stage {
 
 /**
  * The keys of a rotation: `next` is published and does not sign yet, `current`
- * signs, `retiring` ones only verify what they signed. It can be stored, with
- * the keys' `privateJwk`, and be taken up again as `Options.initial`.
+ * signs, `retiring` ones only verify what they signed, and are given to whoever
+ * asks for them by their kid, to open what was encrypted with them. It can be
+ * stored, with the keys' `privateJwk`, and be taken up again as `Options.initial`.
  *
  * @since 0.1.0
  * @category models
@@ -59,7 +61,7 @@ export interface Options {
   readonly period?: Duration.DurationInput | undefined
   /** How long before that it is published: longer than others keep key sets. 1 day. */
   readonly publishAhead?: Duration.DurationInput | undefined
-  /** How long after that it stays published: longer than what it signed lives. 1 day. */
+  /** How long after that it stays published: longer than what it signed, or encrypted, lives. 1 day. */
   readonly retainFor?: Duration.DurationInput | undefined
   /** Where a rotation left off. One new key that signs at once. */
   readonly initial?: Rotation | undefined
@@ -213,10 +215,13 @@ const snapshot = (rotation: Rotation, verifierOf: VerifierOf): Snapshot => {
   const stages = [rotation.current, ...Option.toArray(rotation.next), ...rotation.retiring]
   const keys = stages.map(({ key }) => key)
   const trusted = keys.flatMap((key) => Option.toArray(verifierOf(key)))
+  const signing = ringOf({ signing: [rotation.current.key] })
+  // What is encrypted names its key, and is opened with it for as long as that is there.
+  const named = ringOf({ signing: [rotation.current, ...rotation.retiring].map(({ key }) => key) })
   return {
     rotation,
     keyring: {
-      signingKey: ringOf({ signing: [rotation.current.key] }).signingKey,
+      signingKey: (query) => (query?.kid === undefined ? signing : named).signingKey(query),
       verificationKey: ringOf({ verification: trusted }).verificationKey,
       jwks: ringOf({ signing: keys }).jwks
     }
@@ -243,8 +248,8 @@ const verifiers = (issuer: string | undefined): VerifierOf => {
 
 /**
  * Makes a rotating keyring and lets it advance on a schedule, for as long as
- * the scope lives. An advance that fails is logged as a warning and tried again
- * at the next turn; the keys that are there go on.
+ * the scope lives. An advance that fails, or ends with a defect, is logged as a
+ * warning and tried again at the next turn; the keys that are there go on.
  *
  * @since 0.1.0
  * @category constructors
@@ -257,7 +262,15 @@ export const scheduled = (
 ): Effect.Effect<RotatingKeyring, KeyringError, Scope.Scope> =>
   Effect.tap(make(options), (ring) =>
     ring.advance.pipe(
-      Effect.catchAll((error) => Effect.logWarning(error.message)),
+      // A defect too: it would end the schedule, and the keys would never rotate again. What it says may be a key.
+      Effect.catchAllCause((cause) =>
+        Effect.logWarning(
+          Option.match(Cause.failureOption(cause), {
+            onNone: () => "KeyRotation: an advance ended with a defect; it is tried again at the next turn.",
+            onSome: ({ message }) => message
+          })
+        )
+      ),
       Effect.schedule(options.schedule ?? Schedule.spaced(Duration.minutes(1))),
       Effect.forkScoped
     )

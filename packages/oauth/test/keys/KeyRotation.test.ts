@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
@@ -149,6 +150,36 @@ describe("KeyRotation", () => {
       }
       const again = yield* KeyRotation.make({ initial })
       assert.deepStrictEqual(yield* again.jwks, yield* ring.jwks)
+    })
+  )
+
+  it.scoped("a defect of what makes or stores keys does not end the schedule, and is not shown", () =>
+    Effect.gen(function* () {
+      let saved = 0
+      const said: Array<string> = []
+      const logger = Logger.make(
+        ({ cause, message }) => void said.push(`${String(message)} ${String(cause)}`)
+      )
+      const ring = yield* KeyRotation.scheduled({
+        generate: naming(),
+        period: "1 hour",
+        publishAhead: "10 minutes",
+        save: () => {
+          saved += 1
+          if (saved === 2) throw new TypeError("canary-of-a-key")
+          return Effect.void
+        }
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      // keys are made by the platform: give it the time, turn by turn
+      const turn = Effect.zipRight(
+        TestClock.adjust("1 minute"),
+        Effect.promise(() => new Promise(setImmediate))
+      )
+      yield* Effect.repeatN(turn, 100)
+      assert.strictEqual((yield* kids(ring)).current === "a", false)
+      assert.isAbove(saved, 2)
+      assert.include(said.join("\n"), "defect")
+      assert.notInclude(said.join("\n"), "canary")
     })
   )
 
