@@ -61,6 +61,8 @@ export interface AuthenticationRequest {
   readonly metadata: AuthorizationServerMetadata
   /** The URL that the request goes to. */
   readonly endpoint: string
+  /** Which of the server's endpoints that is, where it is known. */
+  readonly endpointName?: EndpointName | undefined
   /** The way to the client's server, for methods that must ask it something first. */
   readonly wire: Wire
 }
@@ -164,10 +166,11 @@ export const clientSecretPost = (secret: Redacted.Redacted<string>): ClientAuthe
 })
 
 /**
- * A client secret, sent by the method that the server's metadata names:
- * `client_secret_basic` where it is listed or nothing is (RFC 8414 section 2),
- * else `client_secret_post`. A server that lists neither is a `DiscoveryError`
- * with reason `unsupported`.
+ * A client secret, sent by the method that the server's metadata names for the
+ * endpoint (revocation and introspection may have methods of their own), or else
+ * for the token endpoint: `client_secret_basic` where it is listed or nothing is
+ * (RFC 8414 section 2), else `client_secret_post`. A server that lists neither is
+ * a `DiscoveryError` with reason `unsupported`.
  *
  * @since 0.1.0
  * @category constructors
@@ -175,7 +178,7 @@ export const clientSecretPost = (secret: Redacted.Redacted<string>): ClientAuthe
 export const clientSecret = (secret: Redacted.Redacted<string>): ClientAuthentication => {
   const inHeader = clientSecretBasic(secret)
   const authenticate: ClientAuthentication["authenticate"] = (request) => {
-    const supported = request.metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"]
+    const supported = offered(request, "methods") ?? ["client_secret_basic"]
     if (supported.includes("client_secret_basic")) return inHeader.authenticate(request)
     if (supported.includes("client_secret_post")) return clientSecretPost(secret).authenticate(request)
     return Effect.fail(
@@ -355,7 +358,7 @@ const signedAssertion = (
       clientId: request.clientId,
       audience: audienceOf(request, options.audience),
       algorithm: options.algorithm,
-      algorithms: request.metadata.token_endpoint_auth_signing_alg_values_supported,
+      algorithms: offered(request, "signing_alg_values"),
       kid: options.kid,
       lifetime: options.lifetime
     })
@@ -367,6 +370,21 @@ const signedAssertion = (
       ]
     }
   })
+
+/** What the server lists for the endpoint, or else for its token endpoint (RFC 8414 section 2). */
+const offered = (
+  { endpointName, metadata }: AuthenticationRequest,
+  what: "methods" | "signing_alg_values"
+): ReadonlyArray<string> | undefined => {
+  const ofToken = metadata[`token_endpoint_auth_${what}_supported`]
+  switch (endpointName) {
+    case "revocation_endpoint":
+    case "introspection_endpoint":
+      return metadata[`${endpointName}_auth_${what}_supported`] ?? ofToken
+    default:
+      return ofToken
+  }
+}
 
 const basic = (credentials: string): Record<string, Redacted.Redacted<string>> => ({
   authorization: Redacted.make(`Basic ${Encoding.encodeBase64(credentials)}`)

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import * as AtOnce from "../http/AtOnce.js"
 import * as SingleFlight from "../http/SingleFlight.js"
 import * as WellKnown from "../http/WellKnown.js"
@@ -74,10 +75,11 @@ export declare namespace OAuthClient {
       operation: string,
       name: AuthorizationServerMetadata.EndpointName
     ) => Effect.Effect<string, MetadataError>
-    /** The credentials of this client for a request to one of its server's endpoints. */
+    /** The credentials of this client for a request to one of its server's endpoints, by URL and, where it has one, name. */
     readonly authenticate: (
       operation: string,
-      endpoint: string
+      endpoint: string,
+      name?: AuthorizationServerMetadata.EndpointName
     ) => Effect.Effect<Credentials, MetadataError | AuthenticationError>
     /** The server's own keys: those of its `jwks_uri`. */
     readonly serverKeys: Keyring
@@ -163,7 +165,10 @@ export const make = <R = never>(
         })
       )
 
-    const context = yield* Effect.context<R>()
+    // Without the span that this is made in: what runs later belongs to that of its request.
+    const { unsafeMap } = yield* Effect.context<R>()
+    const context = Context.unsafeMake<R>(new Map(unsafeMap))
+    context.unsafeMap.delete(Tracer.ParentSpan.key)
 
     const scope = yield* Effect.scope
     const { get: serverTokens } = yield* SingleFlight.make(
@@ -196,13 +201,14 @@ export const make = <R = never>(
       redirectUris,
       metadata,
       endpoint,
-      authenticate: (operation, endpoint) =>
+      authenticate: (operation, endpoint, endpointName) =>
         Effect.flatMap(metadata, (known) => {
           const credentials = authentication.authenticate({
             operation,
             clientId: options.clientId,
             metadata: known,
             endpoint,
+            endpointName,
             wire
           })
           return AtOnce.isValue(credentials) ? credentials : Effect.provide(credentials, context)

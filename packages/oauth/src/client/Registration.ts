@@ -183,8 +183,9 @@ export const make: Effect.Effect<Registration.Service, never, HttpClient.HttpCli
     ) =>
       Effect.gen(function* () {
         const { operation } = context
-        const body = yield* FormRequest.object(operation, response, secrets.map(Redacted.value))
-        if (!statuses.includes(response.status)) return yield* yield* Wire.statusError(operation, response)
+        const success = statuses.find((status) => status === response.status)
+        const body = yield* FormRequest.object(operation, response, secrets.map(Redacted.value), success)
+        if (success === undefined) return yield* yield* Wire.statusError(operation, response)
         return yield* RegistrationResponse.decode(body, context)
       })
 

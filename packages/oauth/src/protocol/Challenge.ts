@@ -54,7 +54,8 @@ export const make = (
  * The whole grammar is read: several challenges, `token68`, quoted strings with
  * quoted pairs, tokens, white space around `=`, empty list elements. Values
  * that are neither quoted nor tokens, such as a bare URL, are taken up to the
- * next comma or space, since servers send them. Never fails: a challenge that
+ * next comma or space, and parameters without commas between them one by one,
+ * since servers send them. Never fails: a challenge that
  * breaks the grammar, or in which a parameter comes twice (RFC 9110 section
  * 11.2, RFC 6750 section 3), is left out, as is one that does not end within
  * the first 16 384 characters. Takes time in proportion to the length.

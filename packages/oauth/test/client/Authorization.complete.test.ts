@@ -76,7 +76,7 @@ describe("Authorization.complete", () => {
       (c) => c((p) => p.set("state", p.get("state")?.slice(1) ?? "")),
       true
     ],
-    ["an empty state", "state_mismatch", (c) => c((p) => p.set("state", "")), true],
+    ["RFC 6749 section 3.1: an empty state", "state_missing", (c) => c((p) => p.set("state", "")), true],
     ["peers 4c 51: no state", "state_missing", (c) => c((p) => p.delete("state")), true],
     [
       "peers 4c 52: an error without state",
@@ -86,6 +86,7 @@ describe("Authorization.complete", () => {
     ],
     ["peers 4c 50: code twice", "duplicate", (c) => c((p) => p.append("code", "other")), true],
     ["peers 4c 50: state twice", "duplicate", (c) => c((p) => p.append("state", p.get("state") ?? "")), true],
+    ["peers 4c 50: code twice, once empty", "duplicate", (c) => c((p) => p.append("code", "")), true],
     ["peers 4c 50: iss twice", "duplicate", (c) => c((p) => p.append("iss", H.issuer)), true],
     [
       "RFC 6749 section 3.1: an unknown parameter twice",
@@ -112,7 +113,7 @@ describe("Authorization.complete", () => {
       (c) => c((p) => p.set("iss", `${H.issuer}/`)),
       false
     ],
-    ["RFC 9207 section 2.4: an empty iss", "issuer_mismatch", (c) => c((p) => p.set("iss", "")), false],
+    ["RFC 9207 section 2.4: an empty iss", "issuer_missing", (c) => c((p) => p.set("iss", "")), false],
     [
       "RFC 9207 section 2.4: no iss from a server that sends it",
       "issuer_missing",
@@ -148,6 +149,19 @@ describe("Authorization.complete", () => {
       }).pipe(Effect.provide(H.layer()))
     )
   }
+
+  it.effect("RFC 6749 section 3.1: parameters without a value are as if they were not there", () =>
+    Effect.gen(function* () {
+      const { changed, good, transaction } = yield* begun()
+      const padded = changed((p) =>
+        ["error", "error_description", "id_token", "access_token", "response"].forEach((name) =>
+          p.set(name, "")
+        )
+      )
+      const { code } = yield* complete(padded, transaction)
+      assert.strictEqual(Redacted.value(code), good.searchParams.get("code"))
+    }).pipe(Effect.provide(H.layer()))
+  )
 
   it.effect("peers 4c 58: a response is good for once", () =>
     Effect.gen(function* () {

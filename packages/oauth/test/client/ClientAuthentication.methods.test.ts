@@ -7,6 +7,7 @@ import * as ClientAttestation from "effect-oauth/ClientAttestation"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as Dpop from "effect-oauth/Dpop"
+import * as Introspection from "effect-oauth/Introspection"
 import * as Keyring from "effect-oauth/Keyring"
 import type * as OAuthClient from "effect-oauth/OAuthClient"
 import { KeyringError } from "effect-oauth/OAuthError"
@@ -80,6 +81,89 @@ describe("ClientAuthentication.clientSecretJwt", () => {
       assert.isTrue(result._tag === "Left" && result.left._tag === "KeyringError")
       assert.strictEqual(result._tag === "Left" && result.left.reason, "forbidden")
       assert.strictEqual(seen.length, 0)
+    })
+  )
+})
+
+describe("RFC 8414 section 2: an endpoint may have methods of its own", () => {
+  const endpoints = { introspection_endpoint: "https://issuer.test/introspect" }
+  const answer = (one: A.Sent) =>
+    one.url.pathname === "/introspect" ? Response.json({ active: false }) : tokens()
+
+  /** What three endpoints are sent. */
+  const everywhere = (
+    authentication: ClientAuthentication.ClientAuthentication,
+    more: Readonly<Record<string, unknown>>
+  ) => {
+    const seen: Array<A.Sent> = []
+    return Effect.gen(function* () {
+      yield* (yield* ClientCredentials.ClientCredentials).request()
+      yield* (yield* Revocation.Revocation).revoke(Redacted.make("t"))
+      yield* (yield* Introspection.Introspection).introspect(Redacted.make("t"))
+      return seen
+    }).pipe(
+      Effect.provide(
+        A.flows(
+          { issuer, clientId: "app", metadata: { ...metadata, ...endpoints, ...more }, authentication },
+          answer,
+          seen
+        )
+      )
+    )
+  }
+
+  it.effect(
+    "a secret goes by those of revocation and introspection, or else by those of the token endpoint",
+    () =>
+      Effect.gen(function* () {
+        const authentication = ClientAuthentication.clientSecret(secret)
+        const methods = (more: Readonly<Record<string, unknown>>) =>
+          Effect.map(everywhere(authentication, more), (seen) =>
+            seen.map(({ form, headers }) =>
+              headers["authorization"] === undefined && form.has("client_secret") ? "post" : "basic"
+            )
+          )
+        const post = ["client_secret_post"]
+        assert.deepStrictEqual(yield* methods({ revocation_endpoint_auth_methods_supported: post }), [
+          "basic",
+          "post",
+          "basic"
+        ])
+        assert.deepStrictEqual(yield* methods({ introspection_endpoint_auth_methods_supported: post }), [
+          "basic",
+          "basic",
+          "post"
+        ])
+        assert.deepStrictEqual(yield* methods({ token_endpoint_auth_methods_supported: post }), [
+          "post",
+          "post",
+          "post"
+        ])
+      })
+  )
+
+  it.effect("an assertion is signed with an algorithm of the endpoint's", () =>
+    Effect.gen(function* () {
+      const both = Keyring.combine(
+        yield* Keyring.generate({ alg: "ES256", kid: "ec" }),
+        yield* Keyring.generate({ alg: "EdDSA", kid: "ed" })
+      )
+      const authentication: ClientAuthentication.ClientAuthentication = {
+        authenticate: (request) =>
+          Effect.provideService(
+            ClientAuthentication.privateKeyJwt().authenticate(request),
+            Keyring.KeyringService,
+            both
+          )
+      }
+      const seen = yield* everywhere(authentication, {
+        token_endpoint_auth_signing_alg_values_supported: ["ES256"],
+        revocation_endpoint_auth_signing_alg_values_supported: ["EdDSA"]
+      })
+      assert.deepStrictEqual(
+        seen.map(({ form }) => jose.decodeProtectedHeader(form.get("client_assertion") ?? "").kid),
+        ["ec", "ed", "ec"]
+      )
     })
   )
 })

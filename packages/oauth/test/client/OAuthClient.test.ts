@@ -31,6 +31,25 @@ const build = (options: Partial<OAuthClient.OAuthClient.Options>) =>
 const metadata = Effect.flatMap(OAuthClient.OAuthClient, (client) => client.metadata)
 
 describe("OAuthClient.layer", () => {
+  it.scoped("what authentication does is traced under the request, not under what built the client", () =>
+    Effect.gen(function* () {
+      const parents: Array<string> = []
+      const secret = Effect.gen(function* () {
+        const span = yield* Effect.currentParentSpan
+        parents.push(span._tag === "Span" ? span.name : span._tag)
+        return Redacted.make("s3cret")
+      }).pipe(Effect.orDie)
+      const authentication = ClientAuthentication.clientSecretFrom(secret)
+      const services = yield* Layer.build(H.layer({ clientId: "service", authentication })).pipe(
+        Effect.withSpan("boot")
+      )
+      const { request } = Context.get(services, ClientCredentials.ClientCredentials)
+      yield* Effect.withSpan(request(), "work")
+      yield* request()
+      assert.deepStrictEqual(parents, ["ClientCredentials.request", "ClientCredentials.request"])
+    })
+  )
+
   it.scoped("issue 2: an issuer that is not https, or not an issuer, fails before anything is sent", () =>
     Effect.gen(function* () {
       for (const issuer of [

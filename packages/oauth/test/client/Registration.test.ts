@@ -217,6 +217,19 @@ describe("Registration.register", () => {
     }).pipe(Effect.provide(R.layer()))
   )
 
+  it.effect(
+    "peers 4c 68: of a page with 201 it is told that it is no JSON, and of a list that it is no object",
+    () =>
+      Effect.gen(function* () {
+        for (const status of [200, 201]) {
+          yield* Elsewhere.answers(status, "<html></html>", {}, { times: 1 })
+          yield* H.fails(R.register(), "TransportError", "content")
+          yield* Elsewhere.answers(status, "[]", {}, { times: 1 })
+          yield* H.fails(R.register(), "ProtocolViolation", "type")
+        }
+      }).pipe(Effect.provide(R.layer()))
+  )
+
   it.effect("only 200 and 201 are a registration", () =>
     Effect.gen(function* () {
       for (const status of [202, 203, 400, 500]) {

@@ -148,6 +148,21 @@ describe("Challenge.parse", () => {
     )
   })
 
+  it("seeds E.4: parameters without commas between them", () => {
+    const bearer = [
+      "Bearer",
+      null,
+      [
+        ["realm", "a"],
+        ["error", "invalid_token"],
+        ["resource_metadata", "https://x.example/y"]
+      ]
+    ]
+    const text = 'Bearer realm="a" error=invalid_token  resource_metadata = "https://x.example/y"'
+    assert.deepStrictEqual(parsed(text), [bearer])
+    assert.deepStrictEqual(parsed(`${text} , Basic realm="x"`), [bearer, ["Basic", null, [["realm", "x"]]]])
+  })
+
   it("RFC 6750 section 3, RFC 9110 section 11.2: a challenge in which a parameter comes twice is left out", () => {
     assert.deepStrictEqual(parsed('Bearer error="a", error="b"'), [])
     assert.deepStrictEqual(parsed('Bearer error="a", ERROR="a", Basic realm="x"'), [
@@ -161,7 +176,11 @@ describe("Challenge.parse", () => {
       "Bearer @",
       "Bearer realm",
       "Bearer realm, x",
-      'Bearer realm="a" error="b"',
+      'Bearer realm="a" error="b" realm="c"',
+      'Bearer realm="a" error',
+      'Bearer realm="a" =x',
+      'Bearer realm="a" Digest realm="b"',
+      'Bearer realm="a"error="b"',
       "Bearer scope=read write",
       'Bearer realm="a"junk',
       'Bearer realm="a\u0000b"',

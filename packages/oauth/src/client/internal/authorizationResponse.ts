@@ -14,7 +14,7 @@ export type Parameters = ReadonlyMap<string, string>
 const maxParameters = 32
 const maxValueLength = 16_384
 
-/** Reads the parameters, and refuses any that comes twice (RFC 6749 section 3.1). */
+/** Reads the parameters, and refuses any that comes twice; one without a value counts as left out (RFC 6749 section 3.1). */
 export const read = (
   operation: string,
   response: Response
@@ -29,6 +29,7 @@ export const read = (
     }
     parameters.set(name, value)
   }
+  for (const [name, value] of parameters) if (value === "") parameters.delete(name)
   return Effect.succeed(parameters)
 }
 
@@ -74,7 +75,7 @@ export const code = (
     return refuse(operation, "malformed", `the response has ${foreign}, which does not belong beside a code`)
   }
   const value = parameters.get("code")
-  return value === undefined || value === ""
+  return value === undefined
     ? refuse(operation, "malformed", "the response has neither a code nor an error")
     : Effect.succeed(Redacted.make(value))
 }

@@ -67,7 +67,7 @@ const jwt = (
     )
     const parameters = new Map<string, string>()
     for (const [name, value] of Object.entries(claims)) {
-      if (typeof value === "string") parameters.set(name, value)
+      if (typeof value === "string" && value !== "") parameters.set(name, value)
     }
     return { parameters, transaction }
   })

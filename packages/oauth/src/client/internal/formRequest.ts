@@ -61,7 +61,7 @@ const sendOnce = (
 ): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
   Effect.gen(function* () {
     const { extra = {}, operation } = form
-    const credentials = yield* client.authenticate(operation, endpoint)
+    const credentials = yield* client.authenticate(operation, endpoint, form.endpoint)
     const own = [...form.parameters, ...credentials.parameters]
     if (form.identify === true && !own.some(([name]) => name === "client_id")) {
       own.push(["client_id", client.clientId])
@@ -99,17 +99,19 @@ const sendOnce = (
 /**
  * The JSON object of a response. The server's own error comes first, whatever
  * the status: some send it with 200, and a body tells more than a challenge.
+ * `success` is the status with which there must be an object.
  */
 export const object = (
   operation: string,
   response: Wire.WireResponse,
-  secrets: ReadonlyArray<string>
+  secrets: ReadonlyArray<string>,
+  success = 200
 ): Effect.Effect<
   Readonly<Record<string, unknown>>,
   TransportError | OAuthResponseError | ProtocolViolation
 > =>
   Effect.matchEffect(Wire.json(operation, response), {
-    onFailure: (error) => unlessOk(operation, response, error),
+    onFailure: (error) => unlessOk(operation, response, success, error),
     onSuccess: (
       json
     ): Effect.Effect<
@@ -117,7 +119,7 @@ export const object = (
       TransportError | OAuthResponseError | ProtocolViolation
     > => {
       if (!Predicate.isReadonlyRecord(json) || Array.isArray(json)) {
-        return unlessOk(operation, response, notAnObject(operation, response))
+        return unlessOk(operation, response, success, notAnObject(operation, response))
       }
       if (!("error" in json)) return Effect.succeed(json)
       return Effect.flatMap(Wire.retryAfter(response), (retryAfter) =>
@@ -136,9 +138,10 @@ export const object = (
 const unlessOk = <E>(
   operation: string,
   response: Wire.WireResponse,
+  success: number,
   error: E
 ): Effect.Effect<never, E | TransportError> =>
-  response.status === 200
+  response.status === success
     ? Effect.fail(error)
     : Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
 

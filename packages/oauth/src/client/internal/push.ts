@@ -35,7 +35,7 @@ export const push = (
       identify: true,
       dpop: true
     })
-    const body = yield* forms.object(operation, response, secrets)
+    const body = yield* forms.object(operation, response, secrets, 201)
     if (response.status !== 201) {
       return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
     }

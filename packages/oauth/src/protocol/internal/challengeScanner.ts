@@ -22,6 +22,8 @@ const pieces = () => ({
   quoted: /"((?:[\t \x21\x23-\x5B\x5D-\x7E\x80-\uFFFF]|\\[\t\x20-\x7E\x80-\uFFFF])*)"/y,
   bare: /[\x21\x23-\x2B\x2D-\x7E\x80-\uFFFF]+/y,
   blanks: /[ \t]*/y,
+  /** The name of a parameter that follows another without a comma. */
+  following: /[ \t]+([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*(?==)/y,
   separators: /[ \t,]*/y,
   /** To the next comma outside of quotes, or to the end. */
   rest: /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))*/sy
@@ -32,7 +34,7 @@ const pieces = () => ({
  * last challenge is not whole.
  */
 export const scan = (header: string, cut: boolean): ReadonlyArray<Scanned> => {
-  const { bare, blanks, quoted, rest, separators, token, token68 } = pieces()
+  const { bare, blanks, following, quoted, rest, separators, token, token68 } = pieces()
   const drafts: Array<Draft> = []
   let draft: Draft | undefined
   let position = 0
@@ -80,7 +82,12 @@ export const scan = (header: string, cut: boolean): ReadonlyArray<Scanned> => {
 
   take(separators)
   while (position < header.length) {
-    const good = element()
+    let good = element()
+    while (good && !atEnd()) {
+      const next = take(following)?.[1]
+      if (next === undefined) break
+      good = parameter(next)
+    }
     take(blanks)
     if (!good || !atEnd()) {
       if (draft !== undefined) draft.broken = true
