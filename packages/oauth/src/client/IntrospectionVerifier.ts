@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as FlightCache from "../http/FlightCache.js"
+import { deepFreeze } from "../keys/internal/frozen.js"
 import { TokenVerifier } from "../keys/TokenVerifier.js"
 import type { VerifiedToken } from "../keys/TokenVerifier.js"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
@@ -45,6 +46,12 @@ export interface Options {
   readonly refusedTimeToLive?: Duration.DurationInput | undefined
   /** How many answers are kept, good ones and bad ones each. 10 000. */
   readonly maximum?: number | undefined
+  /**
+   * How many tokens the server is asked about at once. One more is `unavailable`:
+   * a flood of tokens must not become one of requests, which go on when those who
+   * asked have left. 1 000.
+   */
+  readonly maximumAtOnce?: number | undefined
 }
 
 /** What the server said, judged. */
@@ -99,11 +106,12 @@ export const make = (
         ? refuse(problem.reason, problem.claim, problem.why)
         : {
             _tag: "Verified",
-            token: {
+            // The same answer is given to whoever presents the token.
+            token: deepFreeze({
               claims: { ...answer.claims, iss: Option.getOrElse(answer.issuer, () => issuer) },
               scope: answer.scope,
               verifiedAt: Math.floor(now / 1000)
-            }
+            })
           }
     }
 
@@ -121,13 +129,24 @@ export const make = (
         )
       )
 
+    const maximumAtOnce = options.maximumAtOnce ?? 1000
+    let underWay = 0
+    const bounded = (token: Redacted.Redacted<string>): Effect.Effect<Verdict, KeyringError> =>
+      Effect.acquireUseRelease(
+        Effect.suspend(() =>
+          underWay < maximumAtOnce ? Effect.sync(() => underWay++) : Effect.fail(tooMany(issuer))
+        ),
+        () => ask(token),
+        () => Effect.sync(() => underWay--)
+      )
+
     return {
       verify: (token) => {
         const { length } = Redacted.value(token)
         return length === 0 || length > maxTokenLength
           ? refusal(length === 0 ? "malformed" : "too_large", undefined, "the token is empty or too long")
           : Effect.flatMap(Text.sha256(Redacted.value(token)), (key) =>
-              Effect.flatMap(cache.get(key, ask(token)), (verdict) =>
+              Effect.flatMap(cache.get(key, bounded(token)), (verdict) =>
                 verdict._tag === "Verified" ? Effect.succeed(verdict.token) : Effect.fail(verdict.error)
               )
             )
@@ -209,6 +228,15 @@ const refuse = (
     message: `${operation}: ${why}.`
   })
 })
+
+const tooMany = (issuer: string): KeyringError =>
+  new KeyringError({
+    operation,
+    reason: "unavailable",
+    issuer,
+    retriable: true,
+    message: `${operation}: the server is being asked about too many tokens at once.`
+  })
 
 const unavailable = (issuer: string, error: TokenEndpoint.RequestError): KeyringError => {
   const retryAfter = "retryAfter" in error ? error.retryAfter : undefined

@@ -84,7 +84,7 @@ export const makeJwt = (
     const scopeOf = (claims: JwtClaims): ReadonlyArray<string> => {
       const known = scopes.get(claims)
       if (known !== undefined) return known
-      const scope = Jwt.scopes(claims)
+      const scope = Object.freeze(Jwt.scopes(claims))
       scopes.set(claims, scope)
       return scope
     }

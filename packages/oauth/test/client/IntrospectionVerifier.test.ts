@@ -217,7 +217,41 @@ describe("IntrospectionVerifier: what is kept", () => {
   )
 })
 
+describe("IntrospectionVerifier: what is kept is the same for all", () => {
+  it.effect("nobody can change what the next request is told", () =>
+    Effect.gen(function* () {
+      yield* says({ ...good, aud: [audience], roles: ["user"], cnf: { jkt: "x" } })
+      const { claims, scope } = yield* verify()
+      for (const value of [claims, claims["roles"], claims["aud"], claims["cnf"], scope]) {
+        assert.isTrue(Object.isFrozen(value))
+      }
+    }).pipe(Effect.provide(layer()))
+  )
+})
+
 describe("IntrospectionVerifier: outages", () => {
+  it.effect("a flood of tokens whose callers leave does not become a flood of requests", () =>
+    Effect.gen(function* () {
+      yield* says(good)
+      assert.strictEqual(yield* verdict(), "accepted")
+      yield* H.misbehave("introspection", Misbehaviour.hang)
+      const flood = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, n) => `random-${n}`),
+        (token) => Effect.fork(verdict(token))
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interruptAll(flood)
+      assert.strictEqual(yield* asked, 1 + 5)
+      // What is not asked is not known to be bad; and what is kept is accepted still.
+      assert.strictEqual(yield* verdict("another"), "KeyringError unavailable")
+      assert.strictEqual(yield* verdict(), "accepted")
+      // The requests end by their deadline, and the server is asked again.
+      yield* says(good)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* verdict("another"), "accepted")
+    }).pipe(Effect.provide(layer({ maximumAtOnce: 5 })))
+  )
+
   it.effect("say nothing about the token, are not kept, and tell when to come again", () =>
     Effect.gen(function* () {
       yield* H.misbehave("introspection", Misbehaviour.status(503, { retryAfter: "7" }))

@@ -59,6 +59,21 @@ describe("TokenVerifier", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("what is remembered is the same for all: nobody can change what the next request is told", () =>
+    Effect.gen(function* () {
+      const token = yield* mint({ scope: ["notes:read"], claims: { roles: ["user"] } })
+      const { claims, scope } = yield* verify(token)
+      for (const value of [claims, claims["roles"], scope]) assert.isTrue(Object.isFrozen(value))
+    }).pipe(
+      Effect.provide(
+        TokenVerifier.layerJwt(profile, { cacheSize: 10 }).pipe(
+          Layer.provide(Keyring.layerRemote({ issuers: issuer })),
+          Layer.provideMerge(TestIssuer.layer())
+        )
+      )
+    )
+  )
+
   it.effect("a token without scope has an empty one", () =>
     Effect.gen(function* () {
       const token = yield* mint({ claims: { scope: undefined } })

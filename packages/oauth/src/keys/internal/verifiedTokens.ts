@@ -1,6 +1,7 @@
 /** Tokens whose signature has been checked. */
 import type { JwtClaims, JwtHeader } from "../Jwt.js"
 import type { VerificationKey } from "../VerificationKey.js"
+import { deepFreeze } from "./frozen.js"
 
 export interface VerifiedToken {
   readonly header: JwtHeader
@@ -50,7 +51,10 @@ export const make = (capacity: number): VerifiedTokens => {
     add: (token, verified) => {
       const slot = token.slice(-tail)
       if (!entries.has(slot) && entries.size >= capacity) makeRoom()
-      entries.set(slot, { token, verified: deepFreeze(verified), used: false })
+      // The same claims are given to whoever presents the token.
+      deepFreeze(verified.claims)
+      deepFreeze(verified.header)
+      entries.set(slot, { token, verified, used: false })
     },
     remove: (token) => {
       const slot = token.slice(-tail)
@@ -58,16 +62,4 @@ export const make = (capacity: number): VerifiedTokens => {
     },
     size: () => entries.size
   }
-}
-
-/** The same claims are given to whoever presents the token: nobody may change them. */
-const deepFreeze = (verified: VerifiedToken): VerifiedToken => {
-  const pending: Array<unknown> = [verified.claims, verified.header]
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-      Object.freeze(value)
-      pending.push(...Object.values(value).filter((inner) => typeof inner === "object" && inner !== null))
-    }
-  }
-  return verified
 }
