@@ -20,7 +20,8 @@ import * as Identity from "./internal/identity.js"
  * subject token of a `TokenExchange`. All of them read anew for every use: a
  * token in a file is replaced before it expires, and one that was kept is
  * refused after that. Failures are a `KeyringError` that names the variable, the
- * path or the address (`not_found`, `malformed`, `unavailable`).
+ * path or the address: `not_found` where there is none, `malformed`, `forbidden`
+ * where the platform refuses or the token is for somebody else, `unavailable`.
  *
  * @since 0.1.0
  * @category models
@@ -58,16 +59,35 @@ export const variables: ReadonlyArray<string> = [
  * The token file of this machine, by the first of `variables` that is set, or
  * by one of your own before them. Variables are read with `Config`.
  *
+ * What the platform has put there for its own cloud (`AWS_*`, `AZURE_*`) is a
+ * credential for that: with it who receives it takes over the program's role. So
+ * its `aud` must name the audience that is asked for (RFC 7523 section 3), which
+ * is the issuer unless `ClientAuthentication.assertion` is given another;
+ * anything else is `forbidden`. Give the program a token of its own (a projected
+ * one, for your server), or name the variable to send what it has to a server
+ * that you trust with it.
+ *
  * @since 0.1.0
  * @category sources
  */
-export const environment = (options: { readonly variable?: string | undefined } = {}): WorkloadIdentity => ({
-  assertion: () =>
+export const environment = (
+  options: {
+    /** Looked for first, and sent as it is, whoever it is for. */
+    readonly variable?: string | undefined
+  } = {}
+): WorkloadIdentity => ({
+  assertion: (audience) =>
     Effect.gen(function* () {
       const names = [...(options.variable === undefined ? [] : [options.variable]), ...variables]
       for (const name of names) {
         const path = yield* Identity.variable(name)
-        if (Option.isSome(path)) return yield* Identity.readToken(path.value, name)
+        if (Option.isNone(path)) continue
+        const token = yield* Identity.readToken(path.value, name)
+        if (name === options.variable || !ofCloud.test(name) || Identity.isFor(token, audience)) return token
+        return yield* Identity.fail(
+          "forbidden",
+          `the token that ${name} names is not for ${JSON.stringify(audience)}; it was not sent. Let the platform make one that is, or name the variable`
+        )
       }
       return yield* Identity.fail(
         "not_found",
@@ -75,6 +95,8 @@ export const environment = (options: { readonly variable?: string | undefined } 
       )
     })
 })
+
+const ofCloud = /^(AWS|AZURE)_/
 
 /**
  * A JWT-SVID in a file, as the SPIFFE helper or the SPIFFE CSI driver writes it:
@@ -116,7 +138,8 @@ export const googleCloud = (
     url.searchParams.set("audience", options.audience ?? audience)
     url.searchParams.set("format", "full")
     const request = HttpClientRequest.get(url).pipe(HttpClientRequest.setHeader("metadata-flavor", "Google"))
-    return Effect.flatMap(Identity.ask("the metadata server of Google Cloud", request, true), (response) =>
+    const server = { name: "the metadata server of Google Cloud", allowInsecure: true, isOfMachine: true }
+    return Effect.flatMap(Identity.ask(server, request), (response) =>
       response.headers["metadata-flavor"] === "Google"
         ? Identity.tokenOf("the answer of the metadata server", new TextDecoder().decode(response.body))
         : Identity.fail("malformed", "metadata.google.internal is not the metadata server of Google Cloud")
@@ -147,7 +170,8 @@ export const fly = (
       const request = HttpClientRequest.post("http://localhost/v1/tokens/oidc").pipe(
         HttpClientRequest.bodyText(JSON.stringify({ aud: options.audience ?? audience }), "application/json")
       )
-      const response = yield* Identity.askOver(NodeHttpClient.makeUndici(agent), "the API of Fly", request)
+      const server = { name: "the API of Fly", isOfMachine: true }
+      const response = yield* Identity.askOver(NodeHttpClient.makeUndici(agent), server, request)
       return yield* Identity.tokenOf("the answer of Fly", new TextDecoder().decode(response.body))
     }).pipe(Effect.scoped)
 })
@@ -185,7 +209,7 @@ export const gitHubActions = (
       const url = new URL(address)
       url.searchParams.set("audience", options.audience ?? audience)
       const response = yield* Identity.ask(
-        "GitHub Actions",
+        { name: "GitHub Actions" },
         HttpClientRequest.get(url).pipe(
           HttpClientRequest.setHeader("accept", "application/json"),
           HttpClientRequest.bearerToken(token)
@@ -197,7 +221,8 @@ export const gitHubActions = (
 
 /**
  * The first source that has an identity: the next is asked when one is not set
- * up on this machine (`not_found`), never when it cannot be read or reached.
+ * up on this machine (`not_found`), never when it cannot be read or reached, or
+ * is refused.
  *
  * @since 0.1.0
  * @category combinators

@@ -26,6 +26,12 @@ const withVariables = (variables: Readonly<Record<string, string>>) =>
 const read = <R>(source: WorkloadIdentity.WorkloadIdentity<R>, audience = "https://as.example") =>
   Effect.map(source.assertion(audience), Redacted.value)
 
+/** Signed by nobody: what a platform would. */
+const jwt = (claims: object): string =>
+  [{ alg: "RS256" }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".") + ".c2ln"
+
 /** The failure of a source; the text of a token is not in it. */
 const failure = <R>(source: WorkloadIdentity.WorkloadIdentity<R>) =>
   Effect.map(Effect.flip(read(source)), (error) => {
@@ -83,11 +89,11 @@ describe("WorkloadIdentity.environment", () => {
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AZURE_FEDERATED_TOKEN_FILE"
       ])
-      for (const name of names) yield* write(join(place, name), name)
+      for (const name of names) yield* write(join(place, name), jwt({ aud: "https://as.example", sub: name }))
       for (const [at, name] of names.entries()) {
         const set = Object.fromEntries(names.slice(at).map((one) => [one, join(place, one)]))
         const found = yield* read(WorkloadIdentity.environment({ variable: "MINE" })).pipe(withVariables(set))
-        assert.strictEqual(found, name)
+        assert.strictEqual(found, jwt({ aud: "https://as.example", sub: name }))
       }
       assert.strictEqual(
         yield* failure(WorkloadIdentity.environment()).pipe(
@@ -95,6 +101,56 @@ describe("WorkloadIdentity.environment", () => {
         ),
         "KeyringError not_found"
       )
+    })
+  )
+
+  it.scopedLive(
+    "RFC 7523 section 3: a credential for a cloud is sent to no other server, unless it is named",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* folder, "token")
+        const source = WorkloadIdentity.environment()
+        const forCloud: ReadonlyArray<readonly [string, unknown]> = [
+          ["AWS_WEB_IDENTITY_TOKEN_FILE", ["sts.amazonaws.com"]],
+          ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", ["pods.eks.amazonaws.com"]],
+          ["AZURE_FEDERATED_TOKEN_FILE", "api://AzureADTokenExchange"],
+          ["AZURE_FEDERATED_TOKEN_FILE", "https://as.example.evil.test"],
+          ["AZURE_FEDERATED_TOKEN_FILE", ["https://as.example/"]],
+          ["AWS_WEB_IDENTITY_TOKEN_FILE", undefined],
+          ["AWS_WEB_IDENTITY_TOKEN_FILE", { "https://as.example": 1 }]
+        ]
+        for (const [variable, aud] of forCloud) {
+          yield* write(path, jwt({ aud }))
+          const set = withVariables({ [variable]: path })
+          assert.strictEqual(
+            yield* set(failure(source)),
+            "KeyringError forbidden",
+            `${variable} ${String(aud)}`
+          )
+          const going = WorkloadIdentity.orElse(source, WorkloadIdentity.file(path))
+          assert.strictEqual(yield* set(failure(going)), "KeyringError forbidden")
+          assert.strictEqual(yield* set(read(WorkloadIdentity.environment({ variable }))), jwt({ aud }))
+        }
+        yield* write(path, "eyJ-opaque")
+        const aws = withVariables({ AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: path })
+        assert.strictEqual(yield* aws(failure(source)), "KeyringError forbidden")
+      })
+  )
+
+  it.scopedLive("what is for the server that is asked is sent, and what a variable of one's own names", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "token")
+      for (const aud of ["https://as.example", ["sts.amazonaws.com", "https://as.example"]]) {
+        yield* write(path, jwt({ aud }))
+        const set = withVariables({ AWS_WEB_IDENTITY_TOKEN_FILE: path })
+        assert.strictEqual(yield* set(read(WorkloadIdentity.environment())), jwt({ aud }))
+      }
+      yield* write(path, jwt({ aud: "api://AzureADTokenExchange" }))
+      const entra = read(WorkloadIdentity.environment(), "api://AzureADTokenExchange")
+      yield* withVariables({ AZURE_FEDERATED_TOKEN_FILE: path })(entra)
+      yield* write(path, "eyJ-opaque")
+      const keycard = withVariables({ KEYCARD_EKS_WORKLOAD_IDENTITY_TOKEN_FILE: path })
+      assert.strictEqual(yield* keycard(read(WorkloadIdentity.environment())), "eyJ-opaque")
     })
   )
 
@@ -229,6 +285,32 @@ describe("WorkloadIdentity.fly", () => {
 })
 
 describe("WorkloadIdentity.orElse", () => {
+  it.effect("who is refused is not somebody else: no other source is asked", () =>
+    Effect.gen(function* () {
+      const second = { assertion: () => Effect.succeed(Redacted.make("eyJ.second.x")) }
+      const actions = WorkloadIdentity.orElse(WorkloadIdentity.gitHubActions(), second).assertion(
+        "https://as"
+      )
+      const cloud = WorkloadIdentity.orElse(WorkloadIdentity.googleCloud(), second).assertion("https://as")
+      const reasonAt = (source: typeof actions, status: number) =>
+        Effect.match(source, { onFailure: ({ reason }) => reason, onSuccess: () => "the second" }).pipe(
+          withVariables({
+            ACTIONS_ID_TOKEN_REQUEST_URL: "https://actions.example/token",
+            ACTIONS_ID_TOKEN_REQUEST_TOKEN: "expired"
+          }),
+          Effect.provide(answering(() => new Response("no", { status })))
+        )
+      for (const status of [400, 401, 403, 404, 410]) {
+        assert.strictEqual(yield* reasonAt(actions, status), "forbidden", String(status))
+        const expected = status === 404 ? "the second" : "forbidden"
+        assert.strictEqual(yield* reasonAt(cloud, status), expected, String(status))
+      }
+      for (const status of [408, 429, 500, 503]) {
+        assert.strictEqual(yield* reasonAt(actions, status), "unavailable", String(status))
+      }
+    })
+  )
+
   it.scopedLive("asks the next where one is not set up, and not where it fails", () =>
     Effect.gen(function* () {
       const place = yield* folder

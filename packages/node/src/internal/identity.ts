@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as HttpLimits from "effect-oauth/HttpLimits"
+import * as Jwt from "effect-oauth/Jwt"
 import { KeyringError, type TransportError } from "effect-oauth/OAuthError"
 import * as Wire from "effect-oauth/Wire"
 import { open } from "node:fs/promises"
@@ -44,6 +45,12 @@ export const tokenOf = (
     ? Effect.succeed(Redacted.make(token))
     : fail("malformed", `${what} is not one token`)
 }
+
+/** Whether a JWT says that it is for this audience: what it says is not verified, and only ever keeps it back. */
+export const isFor = (token: Redacted.Redacted<string>, audience: string): boolean =>
+  Option.exists(Jwt.decodeUnverified(token), ({ claims: { aud } }) =>
+    Array.isArray(aud) ? aud.includes(audience) : aud === audience
+  )
 
 /** Reads a file as far as a token may be long, and one byte more. */
 const read = async (path: string): Promise<Buffer> => {
@@ -85,19 +92,25 @@ export const readToken = (
 const codeOf = (error: unknown): string =>
   Predicate.hasProperty(error, "code") && typeof error.code === "string" ? ` (${error.code})` : ""
 
+export interface Platform {
+  /** In messages. */
+  readonly name: string
+  readonly allowInsecure?: boolean
+  /** Whether it gives identities alone: 404 of such a one says that there is none for this machine. */
+  readonly isOfMachine?: boolean
+}
+
 /** Asks the platform, over the wire and its rules. */
 export const ask = (
-  who: string,
-  request: HttpClientRequest.HttpClientRequest,
-  allowInsecure = false
+  platform: Platform,
+  request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<Wire.WireResponse, KeyringError | TransportError, HttpClient.HttpClient> =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => askOver(client, who, request, allowInsecure))
+  Effect.flatMap(HttpClient.HttpClient, (client) => askOver(client, platform, request))
 
 export const askOver = (
   client: HttpClient.HttpClient,
-  who: string,
-  request: HttpClientRequest.HttpClientRequest,
-  allowInsecure = false
+  { allowInsecure = false, isOfMachine = false, name }: Platform,
+  request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<Wire.WireResponse, KeyringError | TransportError> =>
   Effect.gen(function* () {
     const limits = yield* HttpLimits.HttpLimits
@@ -111,11 +124,14 @@ export const askOver = (
     const response = yield* wire.send(operation, request, { maxBodyBytes: maxBytes })
     return response.status === 200
       ? response
-      : yield* fail(
-          response.status === 429 || response.status >= 500 ? "unavailable" : "not_found",
-          `${who} answered with status ${response.status}`
-        )
+      : yield* fail(reasonOf(response.status, isOfMachine), `${name} answered with status ${response.status}`)
   })
+
+/** Who is refused has an identity, or had one: another one is not to take its place. */
+const reasonOf = (status: number, isOfMachine: boolean): KeyringError["reason"] => {
+  if (status === 404 && isOfMachine) return "not_found"
+  return status >= 400 && status < 500 && status !== 408 && status !== 429 ? "forbidden" : "unavailable"
+}
 
 /** The token in a member of a JSON object. */
 export const memberOf = (
