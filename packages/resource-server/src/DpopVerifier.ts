@@ -16,7 +16,6 @@ import * as JwtVerifier from "effect-oauth/JwtVerifier"
 import * as Keyring from "effect-oauth/Keyring"
 import type { JwtError, KeyringError } from "effect-oauth/OAuthError"
 import * as ReplayStore from "effect-oauth/ReplayStore"
-import * as Text from "effect-oauth/Text"
 import { ConstraintRefusal } from "./ConstraintRefusal.js"
 import type * as DpopNonce from "./DpopNonce.js"
 
@@ -156,11 +155,8 @@ export const make = (
         Effect.gen(function* () {
           const proof = yield* onlyProof(headers["dpop"])
           const { claims, header, key, verifiedAt } = yield* verifier
-            .verify(proof, JwtProfile.dpopProof({ ...profile, method, url, accessToken: token }))
+            .verify(proof, JwtProfile.dpopProof({ ...profile, method, url, accessToken: token, thumbprint }))
             .pipe(Effect.mapError(refused))
-          if (!Text.equalsConstantTime(key.issuer, `${thumbprintUrn}${thumbprint}`)) {
-            return yield* badProof("its key is not the one that the token is bound to")
-          }
           // Only who has a token for a key can have it remembered.
           keys.keep(header, key)
           yield* withNonce(claims.nonce)
@@ -178,9 +174,6 @@ export const make = (
 export const layer = (
   options?: DpopVerifier.Options
 ): Layer.Layer<DpopVerifier, never, ReplayStore.ReplayStore> => Layer.effect(DpopVerifier, make(options))
-
-/** The name under which the key of a proof is known (RFC 9278). */
-const thumbprintUrn = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
 
 const refuse = (reason: ConstraintRefusal["reason"], message: string): ConstraintRefusal =>
   new ConstraintRefusal({ reason, message })
@@ -200,5 +193,7 @@ const refused = (error: JwtError | KeyringError): ConstraintRefusal =>
   badProof(
     error._tag === "KeyringError"
       ? "its key cannot be used"
-      : `${error.reason}${error.claim === undefined ? "" : ` (${error.claim})`}`
+      : error.reason === "key" && error.claim === "jwk"
+        ? "its key is not the one that the token is bound to"
+        : `${error.reason}${error.claim === undefined ? "" : ` (${error.claim})`}`
   )

@@ -51,6 +51,7 @@ const run =
     )
 
 const good = (written?: P.Written) => P.proof(own, start, written)
+const nowhere = { crv: own.jwk["crv"], kty: own.jwk["kty"], x: own.jwk["x"], y: own.jwk["x"] }
 const privateJwk = own.privateKey.export({ format: "jwk" })
 
 const refused: ReadonlyArray<
@@ -74,14 +75,20 @@ const refused: ReadonlyArray<
   ["step 5: none", () => good({ header: { alg: "none" } }), "algorithm (alg)"],
   ["step 5: an algorithm of another kind of key", () => good({ header: { alg: "RS256" } }), "key"],
   ["step 6: the signature", () => good({ signature: () => Buffer.alloc(64, 7) }), "signature"],
-  ["step 6: the key of another", () => good({ header: { jwk: other.jwk } }), "signature"],
+  [
+    "step 6: the key of another",
+    () => good({ header: { jwk: other.jwk } }),
+    "signature",
+    { thumbprint: other.thumbprint }
+  ],
   ["step 7, 4c 86: no private member", () => good({ header: { jwk: privateJwk } }), "key"],
   ["step 7: no secret", () => good({ header: { jwk: { kty: "oct", k: "c2VjcmV0" } } }), "key"],
   ["no key at all", () => good({ header: { jwk: undefined } }), "key"],
   [
     "a point that is on no curve",
-    () => good({ header: { jwk: { ...own.jwk, y: own.jwk["x"] } } }),
-    "its key cannot be used"
+    () => good({ header: { jwk: nowhere } }),
+    "its key cannot be used",
+    { thumbprint: P.sha256(JSON.stringify(nowhere)) }
   ],
   [
     "a key by reference is not fetched",

@@ -7,9 +7,11 @@ import * as DpopNonce from "effect-oauth-resource-server/DpopNonce"
 import * as DpopVerifier from "effect-oauth-resource-server/DpopVerifier"
 import * as ReplayStore from "effect-oauth/ReplayStore"
 import { SignatureEngine, webCrypto } from "effect-oauth/SignatureEngine"
+import { generateKeyPairSync, sign } from "node:crypto"
 import * as P from "./support/proofs.js"
 
 const own = P.holder()
+const bound = "its key is not the one that the token is bound to"
 
 /** A verifier, and the `x` of each key that was made ready for it. */
 const watched = (options: DpopVerifier.DpopVerifier.Options = {}) =>
@@ -63,7 +65,6 @@ describe("the key of a client", () => {
       for (const holder of [own, other, own, other]) assert.strictEqual(yield* good(holder), "accepted")
       assert.deepStrictEqual(made, [own.jwk["x"], other.jwk["x"]])
       // Known keys, and each with the token of the other.
-      const bound = "its key is not the one that the token is bound to"
       assert.strictEqual(yield* send(P.proof(own, 0), other.thumbprint), bound)
       assert.strictEqual(yield* send(P.proof(other, 0), own.thumbprint), bound)
       const none = yield* watched({ cacheSize: 0 })
@@ -80,8 +81,8 @@ describe("the key of a client", () => {
       assert.strictEqual(yield* good(own), "accepted")
       const withKey = (jwk: object) => P.proof(own, 0, { header: { jwk: { ...own.jwk, ...jwk } } })
       for (const [jwk, why] of [
-        [{ x: other.jwk["x"], y: other.jwk["y"] }, "signature"],
-        [{ y: other.jwk["y"] }, "its key cannot be used"],
+        [{ x: other.jwk["x"], y: other.jwk["y"] }, bound],
+        [{ y: other.jwk["y"] }, bound],
         [{ crv: "P-384" }, "key"],
         [{ kty: "OKP" }, "key"],
         [{ kty: "RSA" }, "key"],
@@ -119,6 +120,25 @@ describe("who may have a key remembered", () => {
       assert.strictEqual(yield* good(own), "accepted")
       assert.strictEqual(made.length, before)
     })
+  )
+
+  it.effect(
+    "RFC 9449 section 4.3, step 12: the key of another is not made ready, whatever work it would be",
+    () =>
+      Effect.gen(function* () {
+        const { made, send } = yield* watched()
+        const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+        const { e, kty, n } = publicKey.export({ format: "jwk" })
+        const proof = P.proof(own, 0, {
+          header: { alg: "RS256", jwk: { e, kty, n } },
+          signature: (input) => sign("sha256", Buffer.from(input), privateKey)
+        })
+        assert.strictEqual(yield* send(proof), bound)
+        assert.deepStrictEqual(made, [])
+        const thumbprint = P.sha256(JSON.stringify({ e, kty, n }))
+        assert.strictEqual(yield* send(proof, thumbprint), "accepted")
+        assert.strictEqual(made.length, 1)
+      })
   )
 
   it.effect("the ones that were used last stay; who comes back is let in as before", () =>

@@ -10,11 +10,12 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { KeyringError } from "../protocol/OAuthError.js"
 import { JwtError } from "../protocol/OAuthError.js"
+import * as Text from "../protocol/Text.js"
 import type { Admitted, Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "../http/AtOnce.js"
 import type { Problem } from "./internal/claimRules.js"
-import { embeddedKey } from "./internal/embeddedKey.js"
+import { embeddedKey, nameOf } from "./internal/embeddedKey.js"
 import * as KnownHeaders from "./internal/knownHeaders.js"
 import * as VerifiedTokens from "./internal/verifiedTokens.js"
 import type { JwtHeader } from "./Jwt.js"
@@ -202,6 +203,13 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       ) {
         return Effect.fail(
           refused({ reason: "key", message: "the key is not for this issuer and algorithm" }, asked.now)
+        )
+      }
+      const { thumbprint } = asked.profile
+      // Whoever sends a key of their own choice must not choose how much work its signature is.
+      if (thumbprint !== undefined && !Text.equalsConstantTime(key.issuer, nameOf(thumbprint))) {
+        return Effect.fail(
+          refused({ reason: "key", claim: "jwk", message: "the proof is of another key" }, asked.now)
         )
       }
       const prepared = key.prepare(engine, algorithm)

@@ -138,9 +138,11 @@ const unescaped = (escape: string): string => {
 /**
  * A DPoP proof (RFC 9449 section 4.3): signed with the public key in its own
  * header, made for this method and URL, within 5 minutes of now, and, with an
- * access token, bound to it by `ath`. The key that verified it is in the
- * result; that the token is bound to its thumbprint, and whether `jti` has been
- * seen, is for the caller to check.
+ * access token, bound to it by `ath`. With the thumbprint that the token is bound
+ * to, a proof of another key fails with reason `key` and claim `jwk`, before its
+ * signature is looked at; without, the key that verified it is in the result, to
+ * be compared by the caller. Whether `jti` has been seen is for the caller to
+ * check.
  *
  * @since 0.1.0
  * @category profiles
@@ -151,6 +153,8 @@ export const dpopProof = (
     /** The URL of the request; its query and fragment are not compared. */
     readonly url: string
     readonly accessToken?: Redacted.Redacted<string> | undefined
+    /** The RFC 7638 thumbprint of the key that it must be of: `cnf.jkt` of the token. */
+    readonly thumbprint?: string | undefined
     /** The nonce that the server gave out. */
     readonly nonce?: string | undefined
     /** How old, and with the leeway how far ahead, `iat` may be. 5 minutes. */
@@ -164,6 +168,7 @@ export const dpopProof = (
     algorithms: options.algorithms,
     leeway: options.leeway,
     key: "header",
+    thumbprint: options.thumbprint,
     types: ["dpop+jwt"],
     expires: false,
     maxAge: options.maxAge ?? Duration.minutes(5),

@@ -21,6 +21,10 @@ const refuse = (): KeyringError =>
     message: `${operation}: the header has no public key that is fit for signatures.`
   })
 
+/** The name under which the key of a thumbprint is known (RFC 9278). */
+export const nameOf = (thumbprint: string): string =>
+  `urn:ietf:params:oauth:jwk-thumbprint:sha-256:${thumbprint}`
+
 /** The key, under its thumbprint (RFC 9278) as the issuer. */
 export const embeddedKey = (
   header: JwtHeader
@@ -29,9 +33,9 @@ export const embeddedKey = (
   return jwk === undefined
     ? Effect.fail(refuse())
     : Effect.flatMap(Jwk.thumbprint(jwk), (thumbprint) =>
-        Option.match(
-          VerificationKey.fromJwk(`urn:ietf:params:oauth:jwk-thumbprint:sha-256:${thumbprint}`, jwk),
-          { onNone: () => Effect.fail(refuse()), onSome: Effect.succeed }
-        )
+        Option.match(VerificationKey.fromJwk(nameOf(thumbprint), jwk), {
+          onNone: () => Effect.fail(refuse()),
+          onSome: Effect.succeed
+        })
       ).pipe(Effect.mapError(refuse))
 }

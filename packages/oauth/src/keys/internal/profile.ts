@@ -21,6 +21,8 @@ export interface JwtProfile<out A> {
   readonly algorithms: ReadonlyArray<JwtAlgorithm>
   /** Where the key comes from: of the issuer, through the keyring; or out of the header, for a proof of possession. */
   readonly key: "issuer" | "header"
+  /** The RFC 7638 thumbprint of the only key that a proof of possession may have, where that is known before. */
+  readonly thumbprint?: string | undefined
   /** Whether a `typ` is that of the kind. */
   readonly acceptsType: (typ: string | undefined) => boolean
   readonly expectedType: string
@@ -75,6 +77,7 @@ export interface Options<A> extends JwtProfile.Common {
   /** Whose a token without `iss` is; such a token is refused unless given. */
   readonly impliedIssuer?: string | undefined
   readonly key?: JwtProfile<A>["key"] | undefined
+  readonly thumbprint?: string | undefined
   /** The accepted values of `typ`, without `application/`; `undefined` accepts its absence. */
   readonly types: ReadonlyArray<string | undefined>
   /** One of these must be among the audiences of the token. Not looked at when absent. */
@@ -119,6 +122,7 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     name: options.name,
     algorithms: options.algorithms ?? asymmetric,
     key: options.key ?? "issuer",
+    thumbprint: options.thumbprint,
     acceptsType: (typ) => types.includes(typ) || (typ !== undefined && types.includes(mediaType(typ))),
     expectedType: options.types.map((type) => type ?? "none").join(" or "),
     acceptsIssuer: typeof issuer === "function" ? issuer : (name) => issuers.has(name),
