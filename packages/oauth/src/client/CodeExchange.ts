@@ -13,12 +13,12 @@ import * as Telemetry from "../http/Telemetry.js"
 import type { IdTokenClaims } from "../keys/JwtProfile.js"
 import type { VerifiedJwt } from "../keys/JwtVerifier.js"
 import * as GrantType from "../protocol/GrantType.js"
-import { ProtocolViolation } from "../protocol/OAuthError.js"
-import type { AuthorizationError } from "../protocol/OAuthError.js"
+import type { AuthorizationError, ProtocolViolation } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { AuthorizationCode } from "./AuthorizationTransaction.js"
 import { refuse } from "./internal/authorizationResponse.js"
 import { makeOnce } from "./internal/once.js"
+import { violation } from "./internal/violation.js"
 import * as OAuthClient from "./OAuthClient.js"
 import * as TokenEndpoint from "./TokenEndpoint.js"
 
@@ -159,10 +159,10 @@ export const layer: Layer.Layer<CodeExchange, never, OAuthClient.OAuthClient> = 
 )
 
 const missingIdToken = (): ProtocolViolation =>
-  new ProtocolViolation({
-    operation: "CodeExchange.exchange",
-    reason: "missing",
-    member: "id_token",
-    rule: "OpenID Connect Core section 3.1.3.3: id_token is required",
-    message: "The token response has no id_token, although openid was asked for."
-  })
+  violation(
+    "CodeExchange.exchange",
+    "missing",
+    "id_token",
+    "OpenID Connect Core section 3.1.3.3: id_token is required",
+    "there is none, although openid was asked for"
+  )

@@ -11,12 +11,12 @@ import * as Option from "effect/Option"
 import * as Telemetry from "../http/Telemetry.js"
 import * as Wire from "../http/Wire.js"
 import type { GrantType } from "../protocol/GrantType.js"
-import { ProtocolViolation } from "../protocol/OAuthError.js"
 import type {
   DiscoveryError,
   JwtError,
   KeyringError,
   OAuthResponseError,
+  ProtocolViolation,
   TransportError
 } from "../protocol/OAuthError.js"
 import * as Scope from "../protocol/Scope.js"
@@ -26,6 +26,7 @@ import type { Parameter } from "./ClientAuthentication.js"
 import { opened } from "./internal/encrypted.js"
 import * as FormRequest from "./internal/formRequest.js"
 import * as RequestRules from "./internal/requestRules.js"
+import { violation } from "./internal/violation.js"
 import * as OAuthClient from "./OAuthClient.js"
 
 /**
@@ -154,26 +155,19 @@ export const layer: Layer.Layer<TokenEndpoint, never, OAuthClient.OAuthClient> =
   make
 )
 
-const unsupported = (operation: string, member: string, rule: string, problem: string): ProtocolViolation =>
-  new ProtocolViolation({
-    operation,
-    reason: "unsupported",
-    member,
-    rule,
-    message: `${operation}: ${problem} (${rule}).`
-  })
-
 const passwordGrant = (operation: string): ProtocolViolation =>
-  unsupported(
+  violation(
     operation,
+    "unsupported",
     "grant_type",
     "RFC 9700 section 2.4: the password grant must not be used",
     "use CodeExchange, DeviceAuthorization or ClientCredentials"
   )
 
 const notApplicable = (operation: string): ProtocolViolation =>
-  unsupported(
+  violation(
     operation,
+    "unsupported",
     "token_type",
     "RFC 8693 section 2.2.1: N_A is for a token exchange only",
     "the server answered with token_type N_A"

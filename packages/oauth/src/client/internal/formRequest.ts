@@ -7,10 +7,10 @@ import * as Redacted from "effect/Redacted"
 import * as Wire from "../../http/Wire.js"
 import type { EndpointName } from "../../protocol/AuthorizationServerMetadata.js"
 import * as ErrorResponse from "../../protocol/ErrorResponse.js"
-import { ProtocolViolation } from "../../protocol/OAuthError.js"
-import type { OAuthResponseError, TransportError } from "../../protocol/OAuthError.js"
+import type { OAuthResponseError, ProtocolViolation, TransportError } from "../../protocol/OAuthError.js"
 import type { AuthenticationError, Parameter } from "../ClientAuthentication.js"
 import type { OAuthClient } from "../OAuthClient.js"
+import { violation } from "./violation.js"
 
 /** A form for an endpoint of the client's server. */
 export interface FormRequest {
@@ -160,19 +160,19 @@ const reservedNames: ReadonlySet<string> = new Set([
 ])
 
 const reservedParameter = (operation: string, member: string): ProtocolViolation =>
-  new ProtocolViolation({
+  violation(
     operation,
-    reason: "duplicate",
+    "duplicate",
     member,
-    rule: "RFC 6749 section 3.2: parameters must not be included more than once",
-    message: `${operation}: the parameter ${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be an extra parameter.`
-  })
+    "RFC 6749 section 3.2: parameters must not be included more than once",
+    `${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be an extra parameter`
+  )
 
 const notAnObject = (operation: string, response: Wire.WireResponse): ProtocolViolation =>
-  new ProtocolViolation({
+  violation(
     operation,
-    reason: "type",
-    member: "(body)",
-    rule: "RFC 6749 section 5.1: the response is a JSON object",
-    message: `${operation}: the answer of ${response.url} is JSON, but not an object.`
-  })
+    "type",
+    "(body)",
+    "RFC 6749 section 5.1: the response is a JSON object",
+    `the answer of ${response.url} is JSON, but not an object`
+  )

@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import type { ProtocolViolation } from "../../protocol/OAuthError.js"
 import * as Scope from "../../protocol/Scope.js"
+import { violation } from "./violation.js"
 
 /** Each scope is one token (RFC 6749 section 3.3). */
 export const scope = (
@@ -48,12 +49,4 @@ export const refuse = (
   rule: string,
   problem: string
 ): Effect.Effect<never, ProtocolViolation> =>
-  Effect.fail(
-    new ProtocolViolation({
-      operation,
-      reason: "value",
-      member,
-      rule,
-      message: `${operation}: ${problem}. Nothing was sent.`
-    })
-  )
+  violation(operation, "value", member, rule, `${problem}; nothing was sent`)

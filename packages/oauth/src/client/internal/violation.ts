@@ -1,0 +1,11 @@
+import { ProtocolViolation } from "../../protocol/OAuthError.js"
+
+/** What breaks a rule; `problem` is a sentence without its end. */
+export const violation = (
+  operation: string,
+  reason: ProtocolViolation["reason"],
+  member: string,
+  rule: string,
+  problem: string
+): ProtocolViolation =>
+  new ProtocolViolation({ operation, reason, member, rule, message: `${operation}: ${problem} (${rule}).` })
