@@ -10,8 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as FlightCache from "../http/FlightCache.js"
-import { deepFreeze } from "../keys/internal/frozen.js"
-import { TokenVerifier } from "../keys/TokenVerifier.js"
+import { frozen, TokenVerifier } from "../keys/TokenVerifier.js"
 import type { VerifiedToken } from "../keys/TokenVerifier.js"
 import { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import * as Text from "../protocol/Text.js"
@@ -107,7 +106,7 @@ export const make = (
         : {
             _tag: "Verified",
             // The same answer is given to whoever presents the token.
-            token: deepFreeze({
+            token: frozen({
               claims: { ...answer.claims, iss: Option.getOrElse(answer.issuer, () => issuer) },
               scope: answer.scope,
               verifiedAt: Math.floor(now / 1000)

@@ -15,6 +15,7 @@ import * as Jwt from "./Jwt.js"
 import type { JwtProfile } from "./JwtProfile.js"
 import * as JwtVerifier from "./JwtVerifier.js"
 import type { KeyringService } from "./Keyring.js"
+import { deepFreeze } from "./internal/frozen.js"
 
 /**
  * Verifies the access tokens of one protected resource.
@@ -151,6 +152,15 @@ export const byIssuer = ({ issuers, opaque }: Choice): TokenVerifier.Service => 
     }
   }
 }
+
+/**
+ * Freezes what is told of a token, claims and scope through and through: for a
+ * verifier that gives the same answer to whoever presents the token again.
+ *
+ * @since 0.1.0
+ * @category combining
+ */
+export const frozen = (verified: VerifiedToken): VerifiedToken => deepFreeze(verified)
 
 const refuse = (reason: JwtError["reason"], why: string): Effect.Effect<never, JwtError> =>
   new JwtError({ operation: "TokenVerifier.byIssuer", reason, message: `TokenVerifier.byIssuer: ${why}.` })
