@@ -54,9 +54,9 @@ const setUp = Effect.gen(function* () {
     ClientCredentials.layer.pipe(Layer.provide(client))
   )
   /** The provider tells no audience of a token that was asked for without a resource. */
-  const verifier = (resource: string) =>
+  const verifier = (resource: string, boundTokensOnly = false) =>
     Layer.merge(
-      ResourceServer.layerVerifier({ resource, issuer, boundTokensOnly: true }),
+      ResourceServer.layerVerifier({ resource, issuer, boundTokensOnly }),
       IntrospectionVerifier.layer({ audience: resource, allowMissingAudience: true }).pipe(
         Layer.provide(Introspection.layer),
         Layer.provide(client)
@@ -86,7 +86,7 @@ describe("certificate-bound tokens", () => {
         "/notes",
         (resource) =>
           Layer.provideMerge(
-            verifier(resource),
+            verifier(resource, true),
             Layer.merge(
               SenderConstraint.layerMutualTls(),
               Layer.succeed(ClientCertificate, PeerCertificate.thumbprint)
