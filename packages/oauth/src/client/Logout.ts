@@ -116,7 +116,7 @@ export const make: Effect.Effect<Logout.Service, never, OAuthClient.OAuthClient>
             return yield* refused(
               operation,
               "reserved_parameter",
-              `${JSON.stringify(reserved[0])} is set by the flow and cannot be an extra parameter`
+              `${JSON.stringify(reserved[0])} is set by the flow`
             )
           }
           const endpoint = yield* client.endpoint(operation, "end_session_endpoint")

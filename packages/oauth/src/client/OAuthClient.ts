@@ -24,8 +24,13 @@ import type { Policy } from "../keys/RemoteJwks.js"
 import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMetadata.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import * as Issuer from "../protocol/Issuer.js"
-import { DiscoveryError } from "../protocol/OAuthError.js"
-import type { JwtError, KeyringError, ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
+import type {
+  DiscoveryError,
+  JwtError,
+  KeyringError,
+  ProtocolViolation,
+  TransportError
+} from "../protocol/OAuthError.js"
 import type { AuthenticationError, ClientAuthentication, Credentials } from "./ClientAuthentication.js"
 import type { Dpop } from "./Dpop.js"
 import { list } from "./internal/list.js"
@@ -148,7 +153,14 @@ export const make = <R = never>(
     const rules = { allowInsecure: wire.limits.allowInsecure }
     const issuer = yield* Issuer.validate("OAuthClient.make", options.issuer, rules)
     const redirectUris = list(options.redirectUri)
-    yield* Effect.forEach(redirectUris, (uri) => checkRedirectUri(uri, rules), { discard: true })
+    for (const uri of redirectUris) {
+      yield* Endpoint.accept(
+        "OAuthClient.make",
+        "The redirect URI",
+        uri,
+        Endpoint.redirectUriProblem(uri, rules)
+      )
+    }
 
     const discovered = yield* SingleFlight.make(
       options.metadata === undefined
@@ -260,19 +272,6 @@ export const layerConfig = <R = never>(
   config: Config.Config<OAuthClient.Options<R>>
 ): Layer.Layer<OAuthClient, DiscoveryError | ConfigError, R | HttpClient.HttpClient> =>
   Layer.scoped(OAuthClient, Effect.flatMap(config, make))
-
-const checkRedirectUri = (uri: string, rules: Endpoint.Options): Effect.Effect<void, DiscoveryError> => {
-  const problem = Endpoint.redirectUriProblem(uri, rules)
-  return problem._tag === "None"
-    ? Effect.void
-    : Effect.fail(
-        new DiscoveryError({
-          operation: "OAuthClient.make",
-          reason: "forbidden_url",
-          message: `OAuthClient.make: the redirect URI may not be used: ${problem.value}.`
-        })
-      )
-}
 
 /**
  * Verification is half of what a login weighs in a browser, and not needed

@@ -9,7 +9,7 @@ import * as AuthorizationServerMetadata from "../protocol/AuthorizationServerMet
 import type { EndpointPolicy } from "../protocol/EndpointPolicy.js"
 import * as Endpoint from "../protocol/Endpoint.js"
 import * as Issuer from "../protocol/Issuer.js"
-import { DiscoveryError } from "../protocol/OAuthError.js"
+import { DiscoveryError } from "../protocol/internal/exchangeErrors.js"
 import type { ProtocolViolation, TransportError } from "../protocol/OAuthError.js"
 import * as Wire from "./Wire.js"
 

@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Endpoint from "../protocol/Endpoint.js"
-import { TransportError } from "../protocol/OAuthError.js"
+import { TransportError } from "../protocol/internal/exchangeErrors.js"
 import { HttpLimits } from "./HttpLimits.js"
 import type { Limits } from "./HttpLimits.js"
 import { broken, readBody } from "./internal/body.js"
@@ -252,10 +252,8 @@ const unreadable = (operation: string, response: WireResponse, problem: string):
 }
 
 /** The media type as a server names it, where it is one. */
-const contentType = (response: WireResponse): string => {
-  const type = response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
-  return /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/.test(type) ? type : "no content type"
-}
+const contentType = (response: WireResponse): string =>
+  /^[\w.+-]{1,60}\/[\w.+-]{1,60}/.exec(response.headers["content-type"] ?? "")?.[0] ?? "no content type"
 
 /** Statuses by which a server sends its client elsewhere; 0 is a browser's opaque redirect. */
 const isRedirect = (status: number): boolean => status === 0 || (status >= 300 && status < 400)

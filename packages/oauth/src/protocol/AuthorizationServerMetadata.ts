@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Endpoint from "./Endpoint.js"
 import * as MetadataDocument from "./internal/metadataDocument.js"
-import { DiscoveryError, type ProtocolViolation } from "./OAuthError.js"
+import { DiscoveryError, type ProtocolViolation } from "./internal/exchangeErrors.js"
 
 const endpoints = {
   authorization_endpoint: "text",

@@ -9,7 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { DiscoveryError } from "./OAuthError.js"
+import { DiscoveryError } from "./internal/exchangeErrors.js"
 import * as Text from "./Text.js"
 
 /**
@@ -169,19 +169,30 @@ export const validate = (
   member: string,
   url: string,
   options?: Options
-): Effect.Effect<string, DiscoveryError> => {
-  const why = wrong(url, options)
-  return why === undefined
+): Effect.Effect<string, DiscoveryError> => accept(operation, member, url, problem(url, options))
+
+/**
+ * The URL where it has no problem, or the failure of `validate`.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const accept = (
+  operation: string,
+  member: string,
+  url: string,
+  problem: Option.Option<string>
+): Effect.Effect<string, DiscoveryError> =>
+  Option.isNone(problem)
     ? Effect.succeed(url)
     : Effect.fail(
         new DiscoveryError({
           operation,
           reason: "forbidden_url",
-          message: `${member} ${show(url)} may not be used: it ${why}.`,
+          message: `${member} ${show(url)} may not be used: it ${problem.value}.`,
           actual: show(url)
         })
       )
-}
 
 const privateUse = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:(.*)$/i
 

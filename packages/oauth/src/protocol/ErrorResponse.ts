@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Option from "effect/Option"
-import { OAuthResponseError } from "./OAuthError.js"
+import { OAuthResponseError } from "./internal/exchangeErrors.js"
 import * as Text from "./Text.js"
 
 /**
@@ -67,7 +67,5 @@ const hints: ReadonlyMap<string, string> = new Map([
   ["invalid_client", "check the client id, its credentials and their method"],
   ["invalid_grant", "the code, token or assertion is used up, expired, revoked or another client's"],
   ["unauthorized_client", "the registration of this client does not allow this grant"],
-  ["unsupported_grant_type", "the server does not offer this grant"],
-  ["invalid_scope", "ask for other scopes"],
   ["invalid_target", "the server does not know the resource or audience asked for"]
 ])

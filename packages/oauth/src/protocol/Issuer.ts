@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Endpoint from "./Endpoint.js"
-import { DiscoveryError } from "./OAuthError.js"
+import { DiscoveryError } from "./internal/exchangeErrors.js"
 import * as Text from "./Text.js"
 
 /**
@@ -20,8 +20,7 @@ import * as Text from "./Text.js"
  */
 export const problem = (issuer: string, options?: Endpoint.Options): Option.Option<string> =>
   Option.orElse(Endpoint.problem(issuer, options), () => {
-    if (issuer.includes("?"))
-      return Option.some("has a query, which an issuer may not have (RFC 8414 section 2)")
+    if (issuer.includes("?")) return Option.some("has a query (RFC 8414 section 2)")
     return Option.exists(Endpoint.parts(issuer), (parts) => Endpoint.hasDotSegment(parts.path))
       ? Option.some("has a . or .. segment in its path")
       : Option.none()
@@ -38,18 +37,7 @@ export const validate = (
   issuer: string,
   options?: Endpoint.Options
 ): Effect.Effect<string, DiscoveryError> =>
-  Option.match(problem(issuer, options), {
-    onNone: () => Effect.succeed(issuer),
-    onSome: (why) =>
-      Effect.fail(
-        new DiscoveryError({
-          operation,
-          reason: "forbidden_url",
-          message: `The issuer ${Endpoint.show(issuer)} may not be used: it ${why}.`,
-          actual: Endpoint.show(issuer)
-        })
-      )
-  })
+  Endpoint.accept(operation, "The issuer", issuer, problem(issuer, options))
 
 /**
  * In words, how `actual` differs from `expected`: `"differs by a trailing

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Entropy from "./Entropy.js"
-import { ProtocolViolation } from "./OAuthError.js"
+import { ProtocolViolation } from "./internal/exchangeErrors.js"
 import * as Text from "./Text.js"
 
 /**

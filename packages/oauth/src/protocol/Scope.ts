@@ -37,8 +37,7 @@ export const isToken = (text: string): boolean => /^[\x21\x23-\x5B\x5D-\x7E]+$/.
 export const problem = (tokens: Iterable<string>): Option.Option<string> =>
   Option.map(
     Option.fromNullable([...tokens].find((token) => !isToken(token))),
-    (token) =>
-      `"${Text.sanitize(token)}" is not a scope token; write each scope as one element, without spaces and quotes`
+    (token) => `"${Text.sanitize(token)}" is not a scope token: one element each, without spaces and quotes`
   )
 
 /**

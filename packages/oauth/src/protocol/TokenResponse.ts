@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { ProtocolViolation } from "./OAuthError.js"
+import { ProtocolViolation } from "./internal/exchangeErrors.js"
 import * as Scope from "./Scope.js"
 import type { TokenSet } from "./TokenSet.js"
 

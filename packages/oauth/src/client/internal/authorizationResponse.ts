@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { AuthorizationError } from "../../protocol/OAuthError.js"
+import { AuthorizationError } from "../../protocol/internal/exchangeErrors.js"
 import * as Text from "../../protocol/Text.js"
 import type { AuthorizationTransaction } from "../AuthorizationTransaction.js"
 

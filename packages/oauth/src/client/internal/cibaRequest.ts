@@ -92,7 +92,7 @@ export const withExtra = (
         operation,
         reserved,
         "RFC 6749 section 3.2: parameters must not be included more than once",
-        `the parameter ${JSON.stringify(reserved.slice(0, 60))} is set by the flow and cannot be an extra parameter`
+        `the parameter ${JSON.stringify(reserved.slice(0, 60))} is set by the flow`
       )
 }
 

@@ -165,7 +165,7 @@ const reservedParameter = (operation: string, member: string): ProtocolViolation
     "duplicate",
     member,
     "RFC 6749 section 3.2: parameters must not be included more than once",
-    `${JSON.stringify(member.slice(0, 60))} is set by the flow and cannot be an extra parameter`
+    `${JSON.stringify(member.slice(0, 60))} is set by the flow`
   )
 
 const notAnObject = (operation: string, response: Wire.WireResponse): ProtocolViolation =>

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { KeyringError } from "../../protocol/OAuthError.js"
+import { KeyringError } from "../../protocol/internal/exchangeErrors.js"
 
 /** A part of the toolkit that a bundler makes a chunk of its own of, so that a login starts small. */
 export const loaded = <A>(operation: string, load: () => Promise<A>): Effect.Effect<A, KeyringError> =>

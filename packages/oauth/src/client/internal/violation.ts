@@ -1,4 +1,4 @@
-import { ProtocolViolation } from "../../protocol/OAuthError.js"
+import { ProtocolViolation } from "../../protocol/internal/exchangeErrors.js"
 
 /** What breaks a rule; `problem` is a sentence without its end. */
 export const violation = (

@@ -2,7 +2,7 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { TransportError } from "../../protocol/OAuthError.js"
+import { TransportError } from "../../protocol/internal/exchangeErrors.js"
 
 /** Reads a body while it arrives and stops at the cap; whoever calls lets go of the connection then. */
 export const readBody = (

@@ -1,5 +1,5 @@
 import type * as Effect from "effect/Effect"
-import { ProtocolViolation } from "../OAuthError.js"
+import { ProtocolViolation } from "./exchangeErrors.js"
 
 /** What the value of a member is: text, true or false, or a list of texts. */
 type Kind = "text" | "flag" | "list"
