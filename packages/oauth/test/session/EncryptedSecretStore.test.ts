@@ -5,11 +5,16 @@ import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
 import * as EncryptedSecretStore from "effect-oauth/EncryptedSecretStore"
 import * as Keyring from "effect-oauth/Keyring"
 import { KeyringError, type TokenStoreError } from "effect-oauth/OAuthError"
+import * as KeyRotation from "effect-oauth/KeyRotation"
 import * as SecretStore from "effect-oauth/SecretStore"
+import * as TokenStore from "effect-oauth/TokenStore"
+import * as R from "./support/run.js"
 import { secretStoreContract } from "./support/secretStoreContract.js"
+import * as Server from "./support/server.js"
 
 const secretRing = (kid: string | undefined, letter: string) =>
   Keyring.fromSecret({ secret: Redacted.make(letter.repeat(32)), alg: "HS256", kid })
@@ -166,6 +171,83 @@ describe("EncryptedSecretStore: keys that are replaced", () => {
       const first = yield* keptIn(inner, "name")
       yield* store.put("name", "text")
       assert.notStrictEqual(yield* keptIn(inner, "name"), first)
+    })
+  )
+})
+
+describe("EncryptedSecretStore: keys that are replaced", () => {
+  it.effect("a retiring key of a rotation opens what it sealed, until it is retained no more", () =>
+    Effect.gen(function* () {
+      const keyring = yield* KeyRotation.make()
+      const store = EncryptedSecretStore.make(yield* SecretStore.makeMemory, keyring)
+      yield* store.put("name", "text")
+      yield* keyring.rotate
+      assert.strictEqual(Option.getOrThrow(yield* store.get("name")).text, "text")
+      yield* store.put("newer", "text")
+      yield* TestClock.adjust("2 days")
+      yield* keyring.advance
+      assert.strictEqual(yield* reasonOf(store.get("name")), "forbidden")
+      assert.strictEqual(Option.getOrThrow(yield* store.get("newer")).text, "text")
+    })
+  )
+
+  /** A session in a storage, and another process without the key of that. */
+  const withoutTheKey = Effect.gen(function* () {
+    const inner = yield* SecretStore.makeMemory
+    const server = Server.make()
+    const withKey = (letter: string) =>
+      Effect.map(secretRing(letter, letter), (keyring) => EncryptedSecretStore.make(inner, keyring))
+    const before = yield* R.manage(yield* withKey("a"), { source: server.source })
+    yield* before.adopt(yield* server.login)
+    const secrets = yield* withKey("b")
+    const manager = yield* R.manage(secrets, { source: server.source })
+    yield* R.fails(manager.get, "TokenStoreError", "forbidden")
+    const record = Effect.map(
+      TokenStore.make(secrets).get(Server.key),
+      (entry) => Option.getOrThrow(entry).record
+    )
+    return { manager, record, server }
+  })
+
+  it.scoped("SecretStore.put: a login takes the place of a session whose key is not at hand", () =>
+    Effect.gen(function* () {
+      const { manager, record, server } = yield* withoutTheKey
+      const login = yield* server.login
+      yield* manager.adopt(login)
+      assert.strictEqual((yield* manager.get).accessToken, login.accessToken)
+      assert.deepStrictEqual(
+        Option.map((yield* record).tokens, Server.accessOf),
+        Option.some(Server.accessOf(login))
+      )
+      assert.deepInclude(yield* manager.state, { saved: true })
+    })
+  )
+
+  it.scoped("SecretStore.put: a logout deletes a session whose key is not at hand", () =>
+    Effect.gen(function* () {
+      const { manager, record } = yield* withoutTheKey
+      assert.isTrue((yield* manager.logout).deleted)
+      assert.deepStrictEqual((yield* record).ended, Option.some("revoked" as const))
+    })
+  )
+
+  it.scoped("and a refresh takes the place of nothing that it cannot read", () =>
+    Effect.gen(function* () {
+      const inner = yield* SecretStore.makeMemory
+      const server = Server.make()
+      const mine = EncryptedSecretStore.make(inner, yield* secretRing("a", "a"))
+      const theirs = EncryptedSecretStore.make(inner, yield* secretRing("b", "b"))
+      const manager = yield* R.manage(mine, { source: server.source })
+      const login = yield* server.login
+      yield* manager.adopt(login)
+      const other = TokenStore.make(theirs)
+      server.script({
+        after: Effect.orDie(other.put(Server.key, { ...TokenStore.emptyRecord, tokens: Option.some(login) }))
+      })
+      yield* manager.renew(login.accessToken)
+      yield* R.pass("10 seconds")
+      assert.isTrue(Option.isSome(Option.getOrThrow(yield* other.get(Server.key)).record.tokens))
+      assert.deepInclude(yield* manager.state, { saved: false })
     })
   )
 })

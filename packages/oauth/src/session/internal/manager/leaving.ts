@@ -35,9 +35,9 @@ const inEntry = ({ record: { login = Login.unnamed, tokens } }: Entry): Option.O
 /**
  * Revokes under the lease of the session, so that nobody refreshes it meanwhile,
  * and then puts a mark in its place. What others refreshed in spite of that is
- * revoked as well. Where the store does not let it have the lease, it revokes what
- * it knows, and tries once more to find the session in the store. Fails where that
- * does: nobody knows whether it is gone then.
+ * revoked as well. Where the store does not give the lease, it revokes what it
+ * knows, and tries to put the mark all the same. Fails where the store does: nobody
+ * knows whether the session is gone then.
  */
 export const leave = (
   machine: Machine,
@@ -46,19 +46,12 @@ export const leave = (
   tally: Tally
 ): Effect.Effect<void, TokenStoreError> =>
   seen._tag === "Right"
-    ? step(machine, session, seen.right.entry, tally, first)
-    : Effect.zipRight(revoke(machine, session?.tokens, tally), Effect.either(machine.store.get)).pipe(
-        Effect.flatMap((read) =>
-          read._tag === "Left"
-            ? replaced(machine, session, read.left)
-            : step(
-                machine,
-                session ?? Option.getOrUndefined(Option.flatMap(read.right, inEntry)),
-                read.right,
-                tally,
-                first
-              )
-        )
+    ? Effect.tapError(step(machine, session, seen.right.entry, tally, first), () =>
+        tally.last === undefined ? revoke(machine, session?.tokens, tally) : Effect.void
+      )
+    : Effect.zipRight(
+        revoke(machine, session?.tokens, tally),
+        Effect.suspend(() => replaced(machine, session, seen.left))
       )
 
 /** An entry that cannot be read here is replaced as it is; a login that came since does that itself. */
@@ -74,10 +67,12 @@ const replaced = (
 
 interface Round {
   readonly number: number
+  /** How often the store failed to write. */
+  readonly failures: number
   readonly watch: Lease.Watch | undefined
 }
 
-const first: Round = { number: 0, watch: undefined }
+const first: Round = { number: 0, failures: 0, watch: undefined }
 
 const step = (
   machine: Machine,
@@ -92,10 +87,9 @@ const step = (
     const revoking = revoke(machine, session?.tokens, tally)
     if (isGone(session, entry)) return yield* revoking
     if (round.number > mostRounds) return yield* contended()
-    const again = (watch?: Lease.Watch) =>
-      Effect.flatMap(store.get, (next) =>
-        step(machine, session, next, tally, { number: round.number + 1, watch })
-      )
+    const from = (next: Option.Option<Entry>, known?: Partial<Round>) =>
+      step(machine, session, next, tally, { ...round, watch: undefined, ...known, number: round.number + 1 })
+    const again = (known?: Partial<Round>) => Effect.flatMap(store.get, (next) => from(next, known))
 
     const now = yield* Instant.now
     const lease = Option.flatMap(entry, ({ record }) => record.lease)
@@ -103,24 +97,26 @@ const step = (
       const watch = Lease.watch(round.watch, lease.value, now)
       if (!Lease.isOver(watch, now, anchor, leaseDuration)) {
         yield* Lease.pause(round.number)
-        return yield* again(watch)
+        return yield* again({ watch })
       }
     }
     const taken = yield* Effect.either(
       store.compareAndSet(entry, leasedTo({ owner, until: now.wall + leaseDuration }, session, entry))
     )
     if (taken._tag === "Right" && Option.isNone(taken.right)) return yield* again()
+    const failures = round.failures + 1
+    if (taken._tag === "Left" && failures < 2) return yield* again({ failures })
     const leased =
       taken._tag === "Right" && Option.isSome(taken.right)
         ? Option.some((yield* underLease(machine, taken.right.value, revoking))[1])
         : yield* Effect.zipRight(revoking, store.get)
     // Without the lease others may have refreshed meanwhile, or logged in.
-    if (isGone(session, leased) || isOther(session, latest(session, leased)))
-      return yield* step(machine, session, leased, tally, { number: round.number + 1, watch: undefined })
+    if (isGone(session, leased) || isOther(session, latest(session, leased))) return yield* from(leased)
     const written = yield* Effect.either(store.compareAndSet(leased, markOf(session, leased)))
     if (written._tag === "Right") return Option.isSome(written.right) ? undefined : yield* again()
     // What was reported as failed may have happened.
-    if (!isGone(session, yield* store.get)) return yield* written.left
+    const left = yield* Effect.orElseFail(store.get, () => written.left)
+    return isGone(session, left) || failures < 3 ? yield* from(left, { failures }) : yield* written.left
   })
 
 /** Nothing is there, or a mark of this logout, or another session. */

@@ -74,7 +74,7 @@ const part = (machine: Machine, before: Held | undefined, logins: number): Effec
   Effect.gen(function* () {
     const { memory, source } = machine
     const tally = Revoking.nothing()
-    const seen = yield* Effect.either(look(machine, false))
+    const seen = yield* Effect.either(Effect.retry(look(machine, false), { times: 1 }))
     const isNew = memory.logins !== logins
     const current = memory.held
     const found = Leaving.sessionOf(seen)
