@@ -11,15 +11,19 @@ import * as Keyring from "effect-oauth/Keyring"
 import * as Refresh from "effect-oauth/Refresh"
 import * as TokenExchange from "effect-oauth/TokenExchange"
 import * as TokenType from "effect-oauth/TokenType"
+import * as Browser from "effect-oauth-node/Browser"
+import * as LoginPrompt from "effect-oauth-node/LoginPrompt"
+import * as PkceLogin from "effect-oauth-node/PkceLogin"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { call } from "../support/callApi.js"
 import { logIn } from "../support/logIn.js"
 import { startNotesApi } from "../support/notesApi.js"
-import { walk } from "../support/userAgent.js"
+import { browse, walk } from "../support/userAgent.js"
 import { CliLive, resource, SecretLive, Server, ServiceLive, StageLive } from "./support/stage.js"
 
 const seconds = Effect.map(Clock.currentTimeMillis, (millis) => millis / 1000)
@@ -86,6 +90,25 @@ layer(StageLive, { excludeTestServices: true })("the flows against oidc-provider
       const left = Option.getOrThrow(tokens.expiresAt) / 1000
       assert.closeTo(left - (yield* seconds), 600, 5)
     }).pipe(Effect.provide(CliLive))
+  )
+
+  it.effect(
+    "OpenID Connect Core section 11: a login with offline_access has a refresh token, and no prompt",
+    () =>
+      Effect.gen(function* () {
+        const { tokens } = yield* PkceLogin.loginWithClient({ scope: ["openid", "offline_access"] })
+        assert.isTrue(Option.isSome(tokens.refreshToken))
+      }).pipe(
+        Effect.provide(
+          Layer.mergeAll(
+            CliLive,
+            Layer.succeed(Browser.Browser, {
+              open: (url) => Effect.asVoid(Effect.forkDaemon(browse(url, "ada")))
+            }),
+            Layer.succeed(LoginPrompt.LoginPrompt, { tell: () => Effect.void, entered: Stream.never })
+          )
+        )
+      )
   )
 
   it.effect("OpenID Connect Core 3.1.3.7: the ID token is verified, and tells who logged in", () =>

@@ -84,12 +84,12 @@ const render = (event: LoginPrompt.Event, canEnter: boolean): string => {
   switch (event._tag) {
     case "Started": {
       const hint = canEnter
-        ? "If the browser runs on another machine, paste the address it ends at here and press Enter.\n" +
+        ? " If the browser runs on another machine, paste the address it ends at here and press Enter.\n" +
           "Enter q to cancel.\n"
         : ""
       return (
         `To log in, open this address in a browser:\n\n  ${plain(event.url)}\n\n` +
-        `The login waits for ${Duration.format(event.timeout)}. ${hint}`
+        `The login waits for ${Duration.format(event.timeout)}.${hint}`
       )
     }
     case "BrowserOpened":

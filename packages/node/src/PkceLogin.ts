@@ -41,11 +41,20 @@ export type Failure = LoginError | CodeExchange.CodeExchange.ExchangeError
  */
 export interface Interaction extends Pick<
   Authorization.Authorization.Request,
-  "acrValues" | "loginHint" | "maxAge" | "parameters" | "prompt" | "pushed" | "scope"
+  "acrValues" | "loginHint" | "maxAge" | "parameters" | "pushed" | "scope"
 > {
+  /**
+   * `consent` where the scope has `offline_access`, since a server ignores that without the person's consent
+   * (OpenID Connect Core section 11), and none otherwise. What is given here is sent instead, `none` as well.
+   */
+  readonly prompt?: string | undefined
   /** `form_post` has the answer posted to the callback instead of put into its URL. */
   readonly responseMode?: "query" | "form_post" | undefined
-  /** Where to listen for the answer: any free port on 127.0.0.1, path `/callback`. */
+  /**
+   * Where to listen for the answer: any free port on 127.0.0.1, path `/callback`. Register that at the server as
+   * a redirect URI of a native client: `http://127.0.0.1/callback`, which it takes with any port (RFC 8252 section
+   * 7.3). For a server that compares ports, fix one here and register it.
+   */
   readonly callback?: Omit<LoopbackCallback.Options, "formPost"> | undefined
   /** How long the person may take; 5 minutes. */
   readonly timeout?: Duration.DurationInput | undefined
@@ -153,14 +162,28 @@ const pasted = (
     )
   )
 
-const timedOut = (timeout: Duration.Duration) =>
+/** Many a server shows an error of its own where it does not know the redirect URI, and sends no answer. */
+const timedOut = (timeout: Duration.Duration, registered: string) =>
   new LoginError({
     operation,
     reason: "timed_out",
     message:
       `Nobody finished the login within ${Duration.format(timeout)}. Start it again, and finish it in the ` +
-      "browser window that it opens."
+      "browser window that it opens. If the browser showed an error of the server, register the redirect URI " +
+      `${registered} for this client there.`
   })
+
+/** A port that is the system's to choose is not registered (RFC 8252 section 7.3). */
+const toRegister = (redirectUri: string, port: number | undefined): string => {
+  if (port !== undefined && port !== 0) return redirectUri
+  const url = new URL(redirectUri)
+  url.port = ""
+  return `${url.href} (with any port)`
+}
+
+/** OpenID Connect Core section 11: without the consent of the person a server ignores `offline_access`. */
+const promptOf = ({ prompt, scope = [] }: ClientOptions): string | undefined =>
+  prompt ?? (scope.includes("offline_access") ? "consent" : undefined)
 
 /**
  * Logs a person in as the `OAuthClient` of the program, whose redirect URIs (if it names any) must have the
@@ -190,6 +213,7 @@ export const loginWithClient = (
     })
     const { transaction, url } = yield* authorization.begin({
       ...request,
+      prompt: promptOf(request),
       redirectUri: listener.redirectUri,
       timeToLive: Duration.sum(timeout, "1 minute")
     })
@@ -207,7 +231,12 @@ export const loginWithClient = (
     const answer = yield* Effect.raceFirst(
       received,
       pasted(prompt, listener.redirectUri, transaction.state)
-    ).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: () => timedOut(timeout) }))
+    ).pipe(
+      Effect.timeoutFail({
+        duration: timeout,
+        onTimeout: () => timedOut(timeout, toRegister(listener.redirectUri, callback?.port))
+      })
+    )
     yield* prompt.tell({ _tag: "Answered" })
 
     return yield* authorization.complete(Redacted.value(answer.parameters), transaction).pipe(
@@ -240,7 +269,8 @@ const target = <R>(
  *
  * Listens on loopback, shows the address, opens the browser, and takes the answer from whichever comes first: the
  * listener, or an address that the person pastes. Hits that are not the answer are ignored. The browser is told
- * of success only after the tokens are there. Interrupting it (Ctrl-C) closes the port and restores the terminal.
+ * of success only after the tokens are there. For `offline_access` the person is asked to consent (`prompt`),
+ * without which there would be no refresh token. Interrupting it (Ctrl-C) closes the port and restores the terminal.
  *
  * Fails with `LoginError` (`cancelled`, `timed_out`, `port_in_use`, `listen_failed`), with `AuthorizationError`
  * (`denied` and what else an answer can be refused for), or as discovery and the code exchange do. A browser that

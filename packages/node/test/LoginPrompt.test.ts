@@ -28,6 +28,7 @@ describe("LoginPrompt", () => {
       assert.include(shown.split("\n"), `  ${url}`)
       assert.include(shown, "5m")
       assert.include(shown, "paste")
+      assert.notMatch(shown, /[ \t]$/m)
     })
   )
 
@@ -35,7 +36,9 @@ describe("LoginPrompt", () => {
     Effect.gen(function* () {
       const { input, prompt, text } = terminal(false)
       yield* prompt.tell(started)
-      assert.notInclude(text(), "paste")
+      const shown = text()
+      assert.notInclude(shown, "paste")
+      assert.notMatch(shown, /[ \t]$/m)
       const read = yield* Effect.fork(Stream.runHead(prompt.entered))
       input.write("for the program, not for the login\n")
       yield* Effect.sleep(30)

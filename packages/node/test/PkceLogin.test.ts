@@ -76,6 +76,28 @@ describe("PkceLogin.login", () => {
     })
   )
 
+  const prompts: ReadonlyArray<readonly [ReadonlyArray<string>, string | undefined, string | null]> = [
+    [["openid", "offline_access"], undefined, "consent"],
+    [["openid", "offline_access"], "none", "none"],
+    [["openid", "offline_access"], "login consent", "login consent"],
+    [["openid", "offline_access"], "", null],
+    [["notes:read"], undefined, null]
+  ]
+  for (const [scope, prompt, sent] of prompts) {
+    it.live(
+      `OpenID Connect Core section 11: for ${scope.join(" ")}, with the prompt ${prompt ?? "left out"}, ${sent ?? "none"} is sent`,
+      () =>
+        Effect.gen(function* () {
+          const person = yield* Person.make((opened) =>
+            visit(opened, { error: "access_denied", state: opened.state })
+          )
+          const login = PkceLogin.login({ ...options, scope, prompt })
+          yield* Effect.flip(login.pipe(provide(person, FakeServer.make())))
+          assert.strictEqual((yield* person.opened).url.searchParams.get("prompt"), sent)
+        })
+    )
+  }
+
   it.live("the answer may be posted as a form, where asked for", () =>
     Effect.gen(function* () {
       const server = FakeServer.make()
@@ -208,9 +230,28 @@ describe("a login that does not succeed ends in one of four ways", () => {
       )
       assert.strictEqual(PkceLogin.ending(error), "timed_out")
       assert.include(error.message, "100ms")
+      assert.include(
+        error.message,
+        "If the browser showed an error of the server, register the redirect URI http://127.0.0.1/callback " +
+          "(with any port) for this client there."
+      )
       assert.isFalse(person.isListening())
       assert.isFalse(yield* Http.canConnect((yield* person.opened).redirectUri))
     })
+  )
+
+  it.live(
+    "timed out: a redirect URI with a port of its own is to be registered with that (RFC 8252 7.3)",
+    () =>
+      Effect.gen(function* () {
+        const free = yield* Effect.scoped(LoopbackCallback.listen())
+        const port = Number(new URL(free.redirectUri).port)
+        const person = yield* Person.make(noBrowser)
+        const callback = { port, path: "/login/done" }
+        const login = PkceLogin.login({ ...options, callback, timeout: Duration.millis(100) })
+        const error = yield* Effect.flip(login.pipe(provide(person, FakeServer.make())))
+        assert.include(error.message, `the redirect URI http://127.0.0.1:${port}/login/done for this client`)
+      })
   )
 
   it.live("cancelled: the person gave up at the terminal; the port is closed", () =>
