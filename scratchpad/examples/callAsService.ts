@@ -11,47 +11,46 @@ import * as TokenStore from "effect-oauth/TokenStore"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import { startNotesApi } from "../support/notesApi.js"
 import { startProvider } from "../support/provider.js"
-import type { RunningProvider } from "../support/provider.js"
 
 /** An HttpClient that carries the token of the service to this API, and to no other. */
-const NotesClientLive = ({ issuer, secretClient }: RunningProvider, resource: string) =>
-  OAuthHttpClient.layer({ resources: [resource] }).pipe(
+const ApiClientLive = (issuer: string, clientId: string, secret: Redacted.Redacted<string>, api: string) =>
+  OAuthHttpClient.layer({ resources: [api] }).pipe(
     Layer.provide(
       TokenManager.layer({
-        key: { issuer, clientId: secretClient.clientId, resource: [resource], scope: ["notes:read"] },
-        source: TokenSource.clientCredentials({ resource, scope: ["notes:read"] })
+        key: { issuer, clientId, resource: [api], scope: ["notes:read"] },
+        source: TokenSource.clientCredentials({ resource: api, scope: ["notes:read"] })
       })
     ),
     // In memory: what a restart loses is asked for again.
     Layer.provide(TokenStore.layerMemory),
     Layer.provide(ClientCredentials.layer),
     Layer.provide(
-      OAuthClient.layer({
-        issuer,
-        clientId: secretClient.clientId,
-        authentication: ClientAuthentication.clientSecret(secretClient.secret)
-      })
+      OAuthClient.layer({ issuer, clientId, authentication: ClientAuthentication.clientSecret(secret) })
     )
   )
 
-/** As with any other HttpClient: a hundred requests, and one for a token. */
-const readNotes = (resource: string) =>
+const readNotes = (api: string) =>
   Effect.gen(function* () {
     const client = yield* OAuthHttpClient.OAuthHttpClient
-    const answers = yield* Effect.forEach(
-      Array.from({ length: 100 }),
-      () => Effect.flatMap(client.get(resource), (response) => response.json),
-      { concurrency: 20 }
-    )
+    const response = yield* client.get(api)
+    return yield* response.json
+  })
+
+/** As with any other HttpClient: a hundred requests, and one for a token. */
+const readOften = (api: string) =>
+  Effect.gen(function* () {
+    const answers = yield* Effect.replicateEffect(readNotes(api), 100, { concurrency: 20 })
     yield* Console.log(`${answers.length} answers, such as ${JSON.stringify(answers[0])}`)
   })
 
 const main = Effect.gen(function* () {
-  const provider = yield* startProvider()
-  const { resource } = yield* startNotesApi({ issuer: provider.issuer, scope: "notes:read" })
-  yield* Effect.provide(readNotes(resource), NotesClientLive(provider, resource))
+  const { issuer, secretClient } = yield* startProvider()
+  const { resource } = yield* startNotesApi({ issuer, scope: "notes:read" })
+  const { clientId, secret } = secretClient
+  yield* Effect.provide(readOften(resource), ApiClientLive(issuer, clientId, secret, resource))
 })
 
 main.pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici), NodeRuntime.runMain)
