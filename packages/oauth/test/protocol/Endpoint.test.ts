@@ -263,7 +263,8 @@ describe("Endpoint.problem of a URL that a server names", () => {
       refused(url, /is on this machine/, { namedBy: "https://as.example/tenant" })
       refused(url, /is on this machine/, { namedBy: "nonsense" })
       accepted(url, { namedBy: "https://as.example", allowInsecure: true })
-      for (const by of ["http://localhost:3000", "https://[::1]", ...otherNames]) accepted(url, { namedBy: by })
+      for (const by of ["http://localhost:3000", "https://[::1]", ...otherNames])
+        accepted(url, { namedBy: by })
     }
     accepted("https://elsewhere.example/x", { namedBy: "https://as.example" })
   })
