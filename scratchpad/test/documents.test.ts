@@ -49,11 +49,12 @@ describe("the documents say what is true", () => {
     }
   })
 
-  it("README.md quotes its three examples whole", () => {
+  it("README.md quotes its four examples whole", () => {
     const quoted = new Map(quotes("README.md").map(({ code, file }) => [file, code]))
     for (const file of [
       "scratchpad/examples/readme/service.ts",
       "scratchpad/examples/readme/login.ts",
+      "scratchpad/examples/readme/cli.ts",
       "scratchpad/test/service.test.ts"
     ]) {
       assert.strictEqual(quoted.get(file), read(file))

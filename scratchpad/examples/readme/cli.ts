@@ -18,8 +18,7 @@ const scope = ["openid", "offline_access", "notes:read"]
 
 const login = Effect.gen(function* () {
   const session = yield* TokenManager.TokenManager
-  // Many servers give a refresh token only where the person was asked for it (OpenID Connect Core section 11).
-  const { tokens } = yield* PkceLogin.loginWithClient({ scope, resource: api, prompt: "consent" })
+  const { tokens } = yield* PkceLogin.loginWithClient({ scope, resource: api })
   yield* session.adopt(tokens)
   yield* Console.log("Logged in.")
 })
