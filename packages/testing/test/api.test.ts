@@ -43,7 +43,7 @@ const AuthLive = BearerAuth.layer(Api, { resource: "https://api.test", issuer: "
 
 // --- its test ----------------------------------------------------------------------------------
 
-/** One issuer, provided twice: each call of `TestIssuer.layer` makes another server, with other keys. */
+/** One value, which is one server wherever it is provided: another call of `layer` would be another, with other keys. */
 const Issuer = TestIssuer.layer()
 
 /** The API asks the issuer for its keys, by the client of the issuer. The test asks the API, by that of `layerTest`. */
