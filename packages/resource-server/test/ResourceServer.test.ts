@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { issuer, request, resource } from "./support/api.js"
 import { mint } from "./support/asking.js"
+import { watch } from "./support/watched.js"
 
 const provided = Effect.provide(TestIssuer.layer())
 
@@ -119,6 +120,21 @@ describe("issuers, each by its own rules", () => {
       assert.isFalse(yield* accepts(options, { header: { typ: "JWT" } }))
       assert.isFalse(yield* accepts(options, { claims: { iss: "https://c.test" } }))
     }).pipe(provided)
+  )
+
+  it.effect(
+    "a slash too many in the settings: the log shows it, beside others too, and the caller does not",
+    () =>
+      Effect.gen(function* () {
+        const token = yield* mint()
+        for (const others of [[], ["https://b.test"]]) {
+          const server = ResourceServer.layer({ resource, issuer: [...others, `${issuer}/`] })
+          const [answer, { lines }] = yield* watch(judged(server, token))
+          assert.strictEqual(answer, "invalid_token")
+          const log = lines.join("\n").replaceAll("\\", "")
+          assert.include(log, `"${issuer}/": it differs by a trailing slash, which was expected.`)
+        }
+      }).pipe(provided)
   )
 
   it.effect("a profile of one's own decides", () =>

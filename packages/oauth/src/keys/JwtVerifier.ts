@@ -103,15 +103,17 @@ export interface Options {
 
 const operation = "JwtVerifier.verify"
 
-const refused = (problem: Problem, now: number): JwtError =>
-  new JwtError({
+const refused = (problem: Problem, now: number): JwtError => {
+  const shown = problem.shown ?? problem.expected
+  return new JwtError({
     operation,
     reason: problem.reason,
     ...(problem.claim === undefined ? {} : { claim: problem.claim }),
     ...(problem.expected === undefined ? {} : { expected: problem.expected }),
     now,
-    message: `${operation}: ${problem.message}${problem.expected === undefined ? "" : `; expected ${problem.expected}`}.`
+    message: `${operation}: ${problem.message}${shown === undefined ? "" : `; expected ${shown}`}.`
   })
+}
 
 /** One call. */
 interface Asked<A> {

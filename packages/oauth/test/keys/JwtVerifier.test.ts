@@ -80,6 +80,62 @@ describe("JwtVerifier", () => {
     })
   )
 
+  // RFC 7519 sections 4.1.1, 4.1.3: names are compared byte for byte, and people do not see each of those.
+  const slashed = "https://issuer.test/"
+  const names: ReadonlyArray<readonly [string, string | ReadonlyArray<string>, string, string]> = [
+    [
+      "a slash too few",
+      slashed,
+      "https://issuer.test",
+      ": it differs by a trailing slash, which was expected."
+    ],
+    [
+      "a slash too many",
+      "https://issuer.test",
+      slashed,
+      ": it differs by a trailing slash, which was not expected."
+    ],
+    ["letter case", "api://Notes", "api://notes", ": it differs in letter case."],
+    ["white space", "notes", "notes ", ": it differs by white space around it."],
+    ["one of several", ["a", slashed, "b"], "https://issuer.test", "a trailing slash, which was expected."],
+    ["another of several", ["https://a.test", "https://b.test"], "https://c.test", '"https://b.test".'],
+    ["the scheme", slashed, "http://issuer.test/", ": it differs in the scheme."],
+    ["a host, and nothing of it", slashed, "https://canary.test/", ": it differs in the host."],
+    [
+      "no host, and nothing of it",
+      slashed,
+      "https://canary\u202e\n.test/",
+      'expected "https://issuer.test/".'
+    ],
+    ["a path, and nothing of it", slashed, "https://issuer.test/canary", ": it differs in the path."],
+    ["no URL, and nothing of it", "notes", "canary", 'expected "notes".'],
+    [
+      "a host that is far too long",
+      slashed,
+      `https://${"canary".repeat(500)}/`,
+      'expected "https://issuer.test/".'
+    ]
+  ]
+  for (const [name, accepted, given, end] of names) {
+    it.effect(`shows in quotes what was expected, and how the token's differs: ${name}`, () =>
+      Effect.gen(function* () {
+        const signed = (claims: object) =>
+          compact(goodHeader(key), { ...goodClaims, ...claims }, key.privateKey)
+        const byIssuer = JwtProfile.accessToken({ issuer: accepted, audience })
+        const byAudience = JwtProfile.accessToken({ issuer, audience: accepted })
+        for (const [refused, profile, reason] of [
+          [signed({ iss: given }), byIssuer, "issuer"],
+          [signed({ aud: given }), byAudience, "audience"]
+        ] as const) {
+          const error = yield* Effect.flip(verify(Keyring.empty, refused, profile))
+          assert.deepInclude(error, { reason, expected: [accepted].flat().join(" or ") })
+          assert.isTrue(error.message.endsWith(end), error.message)
+          assert.notInclude(JSON.stringify(error), "canary")
+        }
+      })
+    )
+  }
+
   it.effect("names the first few of many issuers, so that a refusal stays short", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 10_000 }, (_, i) => `https://i${i}.example`)
@@ -87,7 +143,7 @@ describe("JwtVerifier", () => {
       const error = yield* Effect.flip(verify(Keyring.empty, token, of))
       assert.strictEqual(error.reason, "issuer")
       assert.isBelow(error.message.length, 500)
-      assert.include(error.message, "https://i7.example or one of 9992 more")
+      assert.include(error.message, '"https://i7.example" or one of 9992 more')
     })
   )
 

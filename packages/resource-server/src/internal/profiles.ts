@@ -68,6 +68,7 @@ export const profile = (
     expectedType: [...new Set(all.map((one) => one.expectedType))].join(" or "),
     acceptsIssuer: (issuer) => profiles.get(issuer)?.acceptsIssuer(issuer) === true,
     expectedIssuer: [...profiles.keys()].join(" or "),
+    issuers: [...profiles.keys()],
     check: (claims, header, now) => {
       const one = of(claims)
       if (one === undefined) return { reason: "issuer", message: "the issuer is not trusted" }

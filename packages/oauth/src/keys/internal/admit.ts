@@ -4,9 +4,10 @@ import type { JwtAlgorithm } from "../JwtAlgorithm.js"
 import { isJwtAlgorithm } from "../JwtAlgorithm.js"
 import { isBase64Url } from "./base64url.js"
 import type { Problem } from "./claimRules.js"
-import { isText, oneOf } from "./claimRules.js"
+import { isText } from "./claimRules.js"
 import { parseClaims, parseHeader, split } from "./compact.js"
 import type { KnownHeaders } from "./knownHeaders.js"
+import { expected, oneOf } from "./names.js"
 import type { JwtProfile } from "./profile.js"
 
 /** A token that is refused, and why. */
@@ -107,7 +108,9 @@ export const judge = (
       reason: issuer === undefined ? "missing_claim" : "issuer",
       claim: "iss",
       message: issuer === undefined ? "the claim iss is missing" : "the token is of another issuer",
-      expected: profile.expectedIssuer
+      ...(isText(issuer) && profile.issuers !== undefined
+        ? expected(profile.issuers, issuer)
+        : { expected: profile.expectedIssuer })
     })
   }
   const problem = profile.check(claims, header, now)

@@ -1,12 +1,15 @@
 /** The rules of claims, as closures that run in well under a microsecond. */
 import type { JwtError } from "../../protocol/OAuthError.js"
 import type { JwtClaims, JwtHeader } from "../Jwt.js"
+import { expected } from "./names.js"
 
 export interface Problem {
   readonly reason: JwtError["reason"]
   readonly message: string
   readonly claim?: string | undefined
   readonly expected?: string | undefined
+  /** What the message says in the place of `expected`. */
+  readonly shown?: string | undefined
 }
 
 export interface Rules {
@@ -21,14 +24,6 @@ export interface Rules {
 
 export const listed = (value: string | ReadonlyArray<string>): ReadonlyArray<string> =>
   typeof value === "string" ? [value] : value
-
-const named = 8
-
-/** What is accepted, in words; of a long list the first few. */
-export const oneOf = (accepted: ReadonlyArray<string>): string =>
-  accepted.length <= named
-    ? accepted.join(" or ")
-    : `${accepted.slice(0, named).join(" or ")} or one of ${accepted.length - named} more`
 
 export const missing = (claim: string, what = "is missing"): Problem => ({
   reason: "missing_claim",
@@ -101,7 +96,7 @@ export const compile = (
           reason: "audience",
           claim: "aud",
           message: "the token is for another audience",
-          expected: oneOf(audience)
+          ...expected(audience, aud)
         }
   }
 

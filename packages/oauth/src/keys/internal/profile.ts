@@ -5,7 +5,8 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { JwtError } from "../../protocol/OAuthError.js"
 import type { Problem, Rules } from "./claimRules.js"
-import { compile, listed, oneOf } from "./claimRules.js"
+import { compile, listed } from "./claimRules.js"
+import { oneOf } from "./names.js"
 import type { JwtClaims, JwtHeader } from "../Jwt.js"
 import type { JwtAlgorithm } from "../JwtAlgorithm.js"
 import { asymmetric } from "../JwtAlgorithm.js"
@@ -29,6 +30,8 @@ export interface JwtProfile<out A> {
   /** Whether an issuer is trusted; asked before any key is looked up. */
   readonly acceptsIssuer: (issuer: string) => boolean
   readonly expectedIssuer: string
+  /** The trusted issuers, where they can be listed: a refusal says how that of the token differs from them. */
+  readonly issuers?: ReadonlyArray<string> | undefined
   /** Whose a token is that does not say; one without issuer is refused unless given. */
   readonly impliedIssuer?: string | undefined
   /** Judges the claims before the signature; `now` is in seconds. */
@@ -117,7 +120,8 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     rules: options.rules ?? []
   }
   const issuer = options.issuer ?? []
-  const issuers: ReadonlySet<string> = new Set(typeof issuer === "function" ? [] : listed(issuer))
+  const all = typeof issuer === "function" ? undefined : listed(issuer)
+  const issuers: ReadonlySet<string> = new Set(all)
   return {
     name: options.name,
     algorithms: options.algorithms ?? asymmetric,
@@ -126,8 +130,8 @@ export const make = <A>(options: Options<A>): JwtProfile<A> => {
     acceptsType: (typ) => types.includes(typ) || (typ !== undefined && types.includes(mediaType(typ))),
     expectedType: options.types.map((type) => type ?? "none").join(" or "),
     acceptsIssuer: typeof issuer === "function" ? issuer : (name) => issuers.has(name),
-    expectedIssuer:
-      typeof issuer === "function" ? "an issuer that the profile accepts" : oneOf(listed(issuer)),
+    expectedIssuer: all === undefined ? "an issuer that the profile accepts" : oneOf(all),
+    issuers: all,
     impliedIssuer: options.impliedIssuer,
     check: compile(rules),
     finish: options.finish
