@@ -23,9 +23,9 @@ import { mask } from "../support/transcript.js"
 const scope = ["openid", "offline_access"]
 
 /** One session, whoever asks for it: one refresh at a time, also among processes that share the directory. */
-const SessionLive = (issuer: string, directory: string) =>
+const SessionLive = (issuer: string, clientId: string, directory: string) =>
   TokenManager.layer({
-    key: { issuer, clientId: "cli", scope },
+    key: { issuer, clientId, scope },
     source: TokenSource.refreshToken(),
     refreshAhead: true
   }).pipe(Layer.provide(TokenStore.layer), Layer.provide(FileSecretStore.layer({ directory })))
@@ -82,7 +82,10 @@ const main = Effect.gen(function* () {
   const FlowsLive = OAuth.layerKeyless.pipe(
     Layer.provide(ClientLive({ issuer, ...cli }, join(directory, "found")))
   )
-  const AppLive = Layer.provideMerge(SessionLive(issuer, join(directory, "sessions")), FlowsLive)
+  const AppLive = Layer.provideMerge(
+    SessionLive(issuer, cli.clientId, join(directory, "sessions")),
+    FlowsLive
+  )
   // Each with a manager of its own, as two runs of a program are.
   yield* Effect.provide(firstRun, AppLive)
   yield* Effect.provide(secondRun, AppLive)
