@@ -3,6 +3,7 @@
  *
  *   npm run demo               a built-in user agent logs in
  *   npm run demo -- --browser  you log in, in your own browser
+ *   npm run demo -- --stay     keeps the server running afterwards, to log in at with npm run login
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -32,6 +33,7 @@ import { iso, makeTranscript, mask } from "./support/transcript.js"
 import { browse } from "./support/userAgent.js"
 
 const withBrowser = process.argv.includes("--browser")
+const stays = process.argv.includes("--stay")
 
 const demo = Effect.gen(function* () {
   const { step } = yield* makeTranscript
@@ -224,7 +226,15 @@ const demo = Effect.gen(function* () {
   )
   yield* step("a code that comes again", expectRefusal(codeExchange.exchange(code)), (lines) => lines)
 
-  yield* Console.log("\nDone: every flow worked, every refusal was typed, nothing is left running.\n")
+  yield* Console.log("\nDone: every flow worked, every refusal was typed.")
+  if (stays) {
+    yield* Console.log("\nThe server stays until Ctrl-C. Log in at it, as anyone, with any password:\n")
+    yield* Console.log(
+      `  npm run login -- --issuer ${server.issuer} --client-id ${server.cli.clientId} --scope "openid offline_access"\n`
+    )
+    return yield* Effect.never
+  }
+  yield* Console.log("Nothing is left running.\n")
 })
 
 const MainLive = Discovery.layer.pipe(

@@ -2,6 +2,8 @@
  * Logs a person in at any server:
  *
  *   npm run login -- --issuer URL --client-id ID [--scope "openid ..."] [--port N] [--no-browser]
+ *
+ * `npm run demo -- --stay` keeps one running to try it on.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeLogin from "effect-oauth-node/NodeLogin"
@@ -9,38 +11,53 @@ import * as PkceLogin from "effect-oauth-node/PkceLogin"
 import * as Scope from "effect-oauth/Scope"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { parseArgs } from "node:util"
 import { iso, mask } from "./support/transcript.js"
 
-const usage = `npm run login -- --issuer URL --client-id ID [--scope "openid ..."] [--port N] [--no-browser]`
+const usage = `npm run login -- --issuer URL --client-id ID [--scope "openid ..."] [--port N] [--no-browser]
 
-const { values } = parseArgs({
-  options: {
-    issuer: { type: "string" },
-    "client-id": { type: "string" },
-    scope: { type: "string", default: "openid" },
-    port: { type: "string" },
-    "no-browser": { type: "boolean", default: false }
-  }
-})
+  --issuer      the issuer identifier of the server
+  --client-id   a native client there, with the redirect URI http://127.0.0.1/callback
+  --scope       openid unless given; offline_access for a refresh token
+  --port        where the browser comes back to: any free port unless given
+  --no-browser  only print the address
+  --help        print this
+
+"npm run demo -- --stay" keeps a server running to try it on.`
+
+const options = {
+  issuer: { type: "string" },
+  "client-id": { type: "string" },
+  scope: { type: "string", default: "openid" },
+  port: { type: "string" },
+  "no-browser": { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false }
+} as const
 
 const exitCodes = { denied: 3, timed_out: 4, cancelled: 130, failed: 1 }
 
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+const misused = (why: string) =>
+  Effect.zipRight(
+    Console.error(`${why}\n\n${usage}`),
+    Effect.sync(() => (process.exitCode = 2))
+  )
+
 const login = Effect.gen(function* () {
-  const issuer = values.issuer
-  const clientId = values["client-id"]
-  if (issuer === undefined || clientId === undefined) {
-    yield* Console.error(usage)
-    return yield* Effect.sync(() => (process.exitCode = 2))
-  }
+  const given = yield* Effect.either(Effect.try(() => parseArgs({ options }).values))
+  if (Either.isLeft(given)) return yield* misused(messageOf(given.left.error))
+  const values = given.right
+  if (values.help) return yield* Console.log(usage)
+  const { "client-id": clientId, issuer } = values
+  if (!issuer || !clientId) return yield* misused("--issuer and --client-id are needed.")
   const scope = values.scope.split(" ").filter((token) => token !== "")
   const { idToken, tokens } = yield* PkceLogin.login({
     issuer,
     clientId,
     scope,
-    // OpenID Connect Core section 11: a server ignores offline_access without the person's consent.
-    prompt: scope.includes("offline_access") ? "consent" : undefined,
     openBrowser: !values["no-browser"],
     callback: values.port === undefined ? undefined : { port: Number(values.port) }
   })
