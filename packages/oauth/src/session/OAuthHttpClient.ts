@@ -62,6 +62,11 @@ export declare namespace OAuthHttpClient {
  * @category models
  */
 export interface Tokens<out E> {
+  /**
+   * Of what kind their `TokenSource` is: for any but `refresh_token` there is no login that could be made again, and
+   * `StepUpRequired` says so.
+   */
+  readonly kind?: string | undefined
   /** One that is valid. */
   readonly get: Effect.Effect<TokenSet, E>
   /** Another than the one that a resource refused; asked by many for the same, one renewal. */
@@ -198,7 +203,7 @@ export function transform<E>({
     const exchange = Exchange.make({
       tokens,
       carry: Carry.make(places, dpop),
-      stepUps: stepUp === "response" ? undefined : yield* StepUps.make(Carry.operation)
+      stepUps: stepUp === "response" ? undefined : yield* StepUps.make(Carry.operation, tokens.kind)
     })
     return <E1, R>(client: HttpClient.HttpClient.With<E1, R>) => {
       const execute = exchange(client)

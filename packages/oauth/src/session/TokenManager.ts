@@ -111,6 +111,8 @@ export declare namespace TokenManager {
    */
   export interface Service {
     readonly key: SessionKey
+    /** That of its `TokenSource`. */
+    readonly kind: string
     /**
      * Tokens whose access token is good for the leeway at least; where it lives for
      * less than twice the leeway, for half of its life. When it cannot be renewed
@@ -194,6 +196,7 @@ export const make = <R = never>(
     })
     return {
       key,
+      kind: source.kind,
       get,
       renew: (refused) => {
         const another: TokenManager.Service["get"] = Effect.suspend(() => {

@@ -1,7 +1,9 @@
 /** What a resource wants of the person: RFC 6750 section 3.1, RFC 9470; and what a URL alone tells: RFC 9728. */
 import { assert, describe, it } from "@effect/vitest"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -9,8 +11,12 @@ import * as TestClock from "effect/TestClock"
 import * as Discovery from "effect-oauth/Discovery"
 import { OAuthError, StepUpRequired } from "effect-oauth/OAuthError"
 import * as OAuthHttpClient from "effect-oauth/OAuthHttpClient"
+import * as SecretStore from "effect-oauth/SecretStore"
 import * as StepUp from "effect-oauth/StepUp"
+import * as TokenManager from "effect-oauth/TokenManager"
 import type { TokenSet } from "effect-oauth/TokenSet"
+import * as TokenSource from "effect-oauth/TokenSource"
+import * as TokenStore from "effect-oauth/TokenStore"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as H from "../client/support/setup.js"
 import * as R from "./support/resource.js"
@@ -98,6 +104,52 @@ describe("StepUpRequired", () => {
       assert.deepStrictEqual(error.acrValues, ["z"])
       assert.isUndefined(error.maxAge)
       assert.notInclude(error.challenge, "Negotiate")
+    })
+  )
+
+  it.effect("without a person the TokenSource is what to mend, however often", () =>
+    Effect.gen(function* () {
+      const resource = R.make(() => R.refusing(403, moreScope))
+      const said = (kind: string | undefined) =>
+        Effect.gen(function* () {
+          const tokens = {
+            kind,
+            get: Effect.succeed(R.tokenSet("token-1")),
+            renew: () => Effect.dieMessage("renewed")
+          }
+          const carrying = yield* OAuthHttpClient.transform({ tokens, resources: [R.api] })
+          return (yield* Effect.flip(carrying(resource.client).get(R.api))).message
+        })
+      for (const kind of [undefined, "refresh_token"]) assert.include(yield* said(kind), "with StepUp.begin.")
+      for (const kind of ["client_credentials", "token_exchange", "own"]) {
+        const message = yield* said(kind)
+        assert.include(
+          message,
+          `The tokens come from ${kind}, with no person to ask: ask for that in its TokenSource.`
+        )
+        assert.include(message, "notes:write")
+        assert.notInclude(message, "StepUp.begin")
+      }
+    })
+  )
+
+  it.effect("RFC 6749 section 4.4: a session of client credentials tells that there is no person", () =>
+    Effect.gen(function* () {
+      const { client } = R.make(() => R.refusing(403, moreScope))
+      const issuer = "https://issuer.test"
+      const layer = OAuthHttpClient.layer({ resources: [R.api] }).pipe(
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, client)),
+        Layer.provide(
+          TokenManager.layer({
+            key: { issuer, clientId: "service" },
+            source: TokenSource.anew("client_credentials", Effect.succeed(R.tokenSet("token-1", { issuer })))
+          })
+        ),
+        Layer.provide(TokenStore.layer),
+        Layer.provide(SecretStore.layerMemory)
+      )
+      const carried = Effect.flatMap(OAuthHttpClient.OAuthHttpClient, (carrying) => carrying.get(R.api))
+      assert.include((yield* Effect.flip(Effect.provide(carried, layer))).message, "no person to ask")
     })
   )
 

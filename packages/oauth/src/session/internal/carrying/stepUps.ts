@@ -31,7 +31,8 @@ interface Past {
 const remembered = Duration.toMillis("10 minutes")
 const maxRemembered = 32
 
-export const make = (operation: string): Effect.Effect<StepUps> =>
+/** `kind` is that of the source of the tokens, where it is known. */
+export const make = (operation: string, kind = "refresh_token"): Effect.Effect<StepUps> =>
   Effect.map(Ref.make<ReadonlyArray<Past>>([]), (past) => {
     /** Whether the same was wanted a short while ago of another token. */
     const isRepeated = (wanted: string, token: Redacted.Redacted<string>, lasts: number) =>
@@ -78,11 +79,7 @@ export const make = (operation: string): Effect.Effect<StepUps> =>
           maxAge: maxAge === undefined ? undefined : Duration.seconds(maxAge),
           login,
           repeated,
-          message: `${operation}: ${shown} wants ${described(reason, scope)} than the token stands for. ${
-            repeated
-              ? "This was asked for and given already: to ask the person again would probably change nothing."
-              : "Ask the person again, with StepUp.begin."
-          }`
+          message: `${operation}: ${shown} wants ${described(reason, scope)} than the token stands for. ${advice(kind, repeated)}`
         })
       })
   })
@@ -104,6 +101,14 @@ const described = (reason: StepUpChallenge.Reason, scope: ReadonlyArray<string>)
       ? "more scope"
       : `more scope (${Scope.format(scope).slice(0, 200)})`
     : "another or a fresher login"
+
+/** Only a login can be made again; other sources ask for what they were told to, and no person. */
+const advice = (kind: string, repeated: boolean): string =>
+  kind === "refresh_token"
+    ? repeated
+      ? "This was asked for and given already: to ask the person again would probably change nothing."
+      : "Ask the person again, with StepUp.begin."
+    : `The tokens come from ${kind}, with no person to ask: ask for that in its TokenSource.`
 
 /** As the access token tells it, which is what the resource looked at; else as the ID token does. */
 const loginOf = ({ accessToken, idToken }: TokenSet): StepUpChallenge.Login => {
