@@ -12,11 +12,16 @@ import * as Text from "../protocol/Text.js"
  * of scopes are, in any order. A set that is left out is the empty set; a subject
  * that is left out is not the empty text.
  *
+ * It names the session and asks for nothing: what a login or a `TokenSource` asks
+ * for is said there. Only the issuer is compared with that of the tokens; which
+ * client and which person they are of, tokens do not tell.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface SessionKey {
   readonly issuer: string
+  /** That of the `OAuthClient` which makes the logins and the refreshes; nothing checks that it is. */
   readonly clientId: string
   /** Whose session, as the program calls the person. */
   readonly subject?: string | undefined

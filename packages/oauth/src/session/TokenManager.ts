@@ -68,6 +68,10 @@ export declare namespace TokenManager {
    * @category models
    */
   export interface Options<out R = never> {
+    /**
+     * Which session it is, in the store and among processes. It asks for nothing: scope and resources of the tokens
+     * are those of the login, or of `source`.
+     */
     readonly key: SessionKey
     readonly source: TokenSource<R>
     /**
