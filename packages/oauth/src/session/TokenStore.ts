@@ -106,27 +106,42 @@ export const emptyRecord: SessionRecord = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (secrets: SecretStore.Service): TokenStore.Service => ({
-  get: (key) =>
-    Effect.flatMap(SessionKey.name(key), secrets.get).pipe(
+export const make = (secrets: SecretStore.Service): TokenStore.Service => {
+  const nameOf = names()
+  return {
+    get: (key) =>
+      Effect.flatMap(nameOf(key), secrets.get).pipe(
+        Effect.flatMap(
+          Option.match({
+            onNone: () => Effect.succeedNone,
+            onSome: (stored) => Effect.asSome(read(key, stored))
+          })
+        )
+      ),
+    put: (key, record) =>
+      Effect.flatMap(Effect.zip(nameOf(key), write("TokenStore.put", key, record)), ([name, text]) =>
+        Effect.map(secrets.put(name, text), entryOf(record))
+      ),
+    compareAndSet: (key, expected, record) =>
       Effect.flatMap(
-        Option.match({
-          onNone: () => Effect.succeedNone,
-          onSome: (stored) => Effect.asSome(read(key, stored))
-        })
-      )
-    ),
-  put: (key, record) =>
-    Effect.flatMap(Effect.zip(SessionKey.name(key), write("TokenStore.put", key, record)), ([name, text]) =>
-      Effect.map(secrets.put(name, text), entryOf(record))
-    ),
-  compareAndSet: (key, expected, record) =>
-    Effect.flatMap(
-      Effect.zip(SessionKey.name(key), write("TokenStore.compareAndSet", key, record)),
-      ([name, text]) => Effect.map(secrets.compareAndSet(name, expected, text), Option.map(entryOf(record)))
-    ),
-  delete: (key) => Effect.flatMap(SessionKey.name(key), secrets.delete)
-})
+        Effect.zip(nameOf(key), write("TokenStore.compareAndSet", key, record)),
+        ([name, text]) => Effect.map(secrets.compareAndSet(name, expected, text), Option.map(entryOf(record)))
+      ),
+    delete: (key) => Effect.flatMap(nameOf(key), secrets.delete)
+  }
+}
+
+/** A name is a hash, and whoever keeps a session asks for the same one again and again. */
+const names = () => {
+  const known = new WeakMap<SessionKey.SessionKey, { readonly of: string; readonly name: string }>()
+  return (key: SessionKey.SessionKey): Effect.Effect<string> =>
+    Effect.suspend(() => {
+      const text = SessionKey.canonical(key)
+      const found = known.get(key)
+      if (found?.of === text) return Effect.succeed(found.name)
+      return Effect.tap(SessionKey.name(key), (name) => Effect.sync(() => known.set(key, { of: text, name })))
+    })
+}
 
 /**
  * Sessions in the `SecretStore` of the program.

@@ -10,7 +10,6 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as TestServices from "effect/TestServices"
 import type { OAuthError } from "effect-oauth/OAuthError"
 import * as SecretStore from "effect-oauth/SecretStore"
 import type { SessionEvent } from "effect-oauth/SessionEvent"
@@ -54,15 +53,15 @@ export const another = (
   options: Partial<TokenManager.TokenManager.Options> = {}
 ) => manage(secrets, { source: server.source, ...options })
 
-/** One hash and one turn of the event loop: by then those that were asked for before are done, however busy the machine. */
-const probe = TestServices.provideLive(
-  Effect.zipRight(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(64))),
-    Effect.sleep(0)
-  )
+/** One hash and one turn of the event loop: by then those that were asked for before are done. */
+const probe = Effect.zipRight(
+  Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(64))),
+  Effect.async<void>((resume) => {
+    setImmediate(() => resume(Effect.void))
+  })
 )
 
-/** Lets what does not wait for time go on: the names of entries are hashes, and take turns of the event loop. */
+/** Lets what does not wait for time go on: a first name of an entry is a hash, and takes turns of the event loop. */
 export const settle = Effect.repeatN(probe, 39)
 
 /** The same between two of many steps, where the next one waits as well. */
