@@ -144,7 +144,7 @@ export declare namespace TokenManager {
     readonly events: Stream.Stream<SessionEvent>
     /**
      * Revokes the refresh token and the access token, where the program has
-     * `Revocation`, and then deletes the session, also when revoking failed; under
+     * `Revocation` (else it says in a warning that it could not), and then deletes the session, also when revoking failed; under
      * the lease, so that nobody refreshes it meanwhile, and what was refreshed from
      * it all the same goes with it. In the store stays a mark without tokens, from
      * which other processes learn of it. A login that comes while it is under way is

@@ -44,9 +44,17 @@ const why: Record<Ending, string> = {
   revoked: "the session was logged out"
 }
 
-export const reauthorize = (reason: Ending): ReauthorizationRequired =>
+/** `bare`: the tokens that it ended with had no refresh token, which most servers give where they are asked for one. */
+export const reauthorize = (reason: Ending, bare: boolean): ReauthorizationRequired =>
   new ReauthorizationRequired({
     operation: "TokenManager.get",
     reason,
-    message: `TokenManager.get: ${why[reason]}. Log in, and give the tokens of the login to TokenManager.adopt.`
+    message:
+      `TokenManager.get: ${bare && reason === "refused" ? refusedBare : why[reason]}. ` +
+      "Log in, and give the tokens of the login to TokenManager.adopt." +
+      (bare
+        ? ' Most servers give a refresh token for the scope offline_access, with the prompt "consent".'
+        : "")
   })
+
+const refusedBare = "a resource refused the access token, and there is no refresh token"

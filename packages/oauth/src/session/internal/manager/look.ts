@@ -90,6 +90,7 @@ const over = (machine: Machine, reason: Standing.Ending): Effect.Effect<void> =>
   const { memory, source } = machine
   const known = memory.ended === reason
   M.drop(machine)
+  memory.bare = false
   if (source.canRenew(Option.none())) return M.show(machine)
   memory.ended = reason
   return Effect.zipRight(

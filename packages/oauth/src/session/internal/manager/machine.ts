@@ -25,6 +25,8 @@ export interface Memory {
   held: Held | undefined
   /** Why the session is over, as far as this manager knows. */
   ended: Ending | undefined
+  /** Whether it is over because there was no refresh token. */
+  bare: boolean
   forgotten: Forgotten | undefined
   /** Counts what is held, saved and dropped: what was read from the store before a change is out of date. */
   changes: number
@@ -46,6 +48,7 @@ export interface Memory {
 export const emptyMemory = (): Memory => ({
   held: undefined,
   ended: undefined,
+  bare: false,
   forgotten: undefined,
   changes: 0,
   logins: 0,

@@ -187,7 +187,7 @@ const refused = (machine: Machine, before: Held | undefined, unresolved: Session
       yield* M.say(machine, SessionEvent.ReuseDetected({ by: "winner" }))
       return Option.none()
     }
-    if (standing._tag === "Ended") return yield* Failure.reauthorize(standing.reason)
+    if (standing._tag === "Ended") return yield* Failure.reauthorize(standing.reason, false)
     const lease = Option.flatMap(entry, ({ record }) => record.lease)
     if (memory.held !== before || Option.exists(lease, (other) => other.owner !== owner)) return Option.none()
     const reason = Option.isSome(unresolved) ? "interrupted_refresh" : "refused"
@@ -199,7 +199,7 @@ const refused = (machine: Machine, before: Held | undefined, unresolved: Session
     if (reason === "interrupted_refresh")
       yield* M.say(machine, SessionEvent.ReuseDetected({ by: "interrupted" }))
     yield* end(machine, reason)
-    return yield* Failure.reauthorize(reason)
+    return yield* Failure.reauthorize(reason, false)
   })
 
 const foreign = (): TokenStoreError =>

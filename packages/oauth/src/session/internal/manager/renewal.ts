@@ -62,7 +62,7 @@ const withEntry = (
       if (missing) yield* saveOrKeepTrying(machine, entry)
       return held.tokens
     }
-    if (memory.ended !== undefined) return yield* Failure.reauthorize(memory.ended)
+    if (memory.ended !== undefined) return yield* Failure.reauthorize(memory.ended, memory.bare)
     if (!source.canRenew(M.tokensOf(held))) return yield* exhausted(machine, held, now)
     if (rest !== undefined && now.elapsed < rest.until) return yield* Renewing.meanwhile(machine, rest.error)
 
@@ -138,10 +138,16 @@ const exhausted = (
   held: Held | undefined,
   now: Instant.Instant
 ): Effect.Effect<TokenSet, SourceError> => {
-  if (held === undefined) return Effect.fail(Failure.reauthorize("no_session"))
+  if (held === undefined) return Effect.fail(Failure.reauthorize("no_session", false))
   if (HeldTokens.isValid(held, now)) return held.given
   const reason = held.refused ? "refused" : "expired"
-  return Effect.zipRight(end(machine, reason), Effect.fail(Failure.reauthorize(reason)))
+  return Effect.zipRight(
+    end(machine, reason),
+    Effect.suspend(() => {
+      machine.memory.bare = true
+      return Effect.fail(Failure.reauthorize(reason, true))
+    })
+  )
 }
 
 const contended = (): Effect.Effect<never, TokenStoreError> =>

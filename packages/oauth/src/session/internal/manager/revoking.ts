@@ -53,6 +53,15 @@ export const revoke = (
     }
   })
 
+/** A program that was never given `Revocation` should not learn from its users that it revokes nothing. */
+export const warn = ({ revocation }: Machine, { alive }: Tally): Effect.Effect<void> =>
+  Option.isSome(revocation) || alive.size === 0
+    ? Effect.void
+    : Effect.logWarning(
+        "TokenManager.logout: nothing was revoked at the server, which goes on accepting: " +
+          `${[...alive].join(", ")}. The program has no Revocation: provide Revocation.layer to TokenManager.layer.`
+      )
+
 const goodOf = (
   { accessToken, expiresAt, refreshToken }: TokenSet,
   now: Instant.Instant

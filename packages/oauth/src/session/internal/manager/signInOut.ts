@@ -81,12 +81,14 @@ const part = (machine: Machine, before: Held | undefined, logins: number): Effec
     const isOld = found !== undefined && current !== undefined && !Login.isSame(found.login, current.login)
     const session = isNew ? (before ?? (isOld ? found : undefined)) : (current ?? found)
     const left = yield* Effect.either(Leaving.leave(machine, session, seen, tally))
+    yield* Revoking.warn(machine, tally)
     const { held } = memory
     if (held === undefined || (session !== undefined && Login.isSame(held.login, session.login))) {
       // Where it could not be deleted, nothing that comes of it is used here.
       if (session !== undefined) memory.forgotten = session
       M.drop(machine)
       memory.ended = source.canRenew(M.tokensOf(undefined)) ? undefined : "revoked"
+      memory.bare = false
       memory.refused = undefined
       memory.rest = undefined
       yield* M.say(machine, SessionEvent.LoggedOut())
