@@ -252,7 +252,7 @@ layer(WebLive, { excludeTestServices: true })("what a web application wants of o
       yield* logout.complete(callback, Option.getOrThrow(begun.state))
 
       const backChannel = yield* BackChannelLogout.BackChannelLogout
-      const form = yield* Queue.take(logouts)
+      const { body: form } = yield* Queue.take(logouts)
       const loggedOut = yield* backChannel.verify(form)
       assert.deepStrictEqual(loggedOut.subject, Option.some("ada"))
       assert.deepStrictEqual(loggedOut.sessionId, Option.some(sid))

@@ -10,48 +10,24 @@ import * as RequestEncryption from "effect-oauth/RequestEncryption"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { text } from "node:stream/consumers"
+import type * as Queue from "effect/Queue"
+import { makeBell, type Rung } from "./bell.js"
 import { startWebProvider, type WebClient, type WebProvider } from "../../support/webProvider.js"
 
 export class Web extends Context.Tag("effect-oauth-scratchpad/Web")<
   Web,
   WebProvider & {
-    /** The forms that the server has posted to the application. */
-    readonly logouts: Queue.Dequeue<string>
+    /** What the server has posted to the application. */
+    readonly logouts: Queue.Dequeue<Rung>
   }
 >() {}
-
-/** Takes what is posted to it. */
-const listen = Effect.gen(function* () {
-  const received = yield* Queue.unbounded<string>()
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      Queue.unsafeOffer(received, body)
-      response.writeHead(200, { "cache-control": "no-store" }).end()
-    })
-  })
-  const port = yield* Effect.acquireRelease(
-    Effect.async<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
-    }),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  return { received, url: `http://127.0.0.1:${port}/logout` }
-})
 
 export const WebLive = Layer.merge(
   Layer.scoped(
     Web,
     Effect.gen(function* () {
-      const { received, url } = yield* listen
-      return { ...(yield* startWebProvider({ backChannelLogoutUri: url })), logouts: received }
+      const { rung, url } = yield* makeBell
+      return { ...(yield* startWebProvider({ backChannelLogoutUri: url })), logouts: rung }
     })
   ),
   NodeHttpClient.layerUndici

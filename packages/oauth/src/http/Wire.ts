@@ -93,7 +93,7 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
   const exchange = (
     operation: string,
     request: HttpClientRequest.HttpClientRequest,
-    maxBodyBytes: number
+    maxBodyBytes: number | undefined
   ) => {
     // A client asks the same endpoint again and again.
     if (last?.text !== request.url) last = checked(request.url, limits)
@@ -118,9 +118,9 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
           // The platform's responses make them anew for whoever asks.
           const { headers, status } = response
           const answer = (body: Uint8Array): WireResponse => ({ status, headers, body, url })
-          return maxBodyBytes
-            ? Effect.map(readBody(operation, url, response, maxBodyBytes), answer)
-            : Effect.succeed(answer(new Uint8Array()))
+          return maxBodyBytes === undefined
+            ? Effect.succeed(answer(new Uint8Array()))
+            : Effect.map(readBody(operation, url, response, maxBodyBytes), answer)
         }),
         // A platform's client may die on what a server sends; to a flow that is a broken connection.
         Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
@@ -152,7 +152,7 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
         exchange(
           operation,
           accept(HttpClientRequest.get(target)),
-          options?.headOnly ? 0 : limits.maxMetadataBytes
+          options?.headOnly ? undefined : limits.maxMetadataBytes
         ),
         (response) => {
           if (isRedirect(response.status)) {
@@ -295,7 +295,7 @@ const secretHeaders = [
  */
 const hardened = <A, E>(
   exchange: Effect.Effect<A, E, Scope.Scope>,
-  maxBodyBytes: number
+  maxBodyBytes: number | undefined
 ): Effect.Effect<A, E> =>
   Effect.flatMap(Scope.make(), (scope) =>
     Effect.zipRight(
@@ -304,7 +304,7 @@ const hardened = <A, E>(
       ),
       Effect.tapErrorCause(
         Effect.interruptible(
-          maxBodyBytes ? exchange : Effect.zipLeft(exchange, Scope.close(scope, Exit.void))
+          maxBodyBytes === undefined ? Effect.zipLeft(exchange, Scope.close(scope, Exit.void)) : exchange
         ),
         (cause) => Scope.close(scope, Exit.failCause(cause))
         // The scope is in the context that was set.

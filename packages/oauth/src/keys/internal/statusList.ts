@@ -40,7 +40,7 @@ const read = async (
   maxBytes: number
 ): Promise<Uint8Array | undefined> => {
   const reader = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate")).getReader()
-  const parts: Array<Uint8Array> = []
+  const parts: Array<Uint8Array<ArrayBuffer>> = []
   let size = 0
   for (;;) {
     const { done, value } = await reader.read()
@@ -53,11 +53,5 @@ const read = async (
     }
     parts.push(value)
   }
-  const whole = new Uint8Array(size)
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.byteLength
-  }
-  return whole
+  return new Uint8Array(await new Blob(parts).arrayBuffer())
 }

@@ -24,6 +24,7 @@ export const bodyContract = (name: string, layer: Subject): ReturnType<typeof de
         assert.include(error.message, "1000 bytes")
         yield* fails(get("Test.get", `${origin.url}/document`), "too_large")
         yield* fails(send("Test.send", grant(`${origin.url}/fits`), { maxBodyBytes: 999 }), "too_large")
+        yield* fails(send("Test.send", grant(`${origin.url}/fits`), { maxBodyBytes: 0 }), "too_large")
         yield* Origin.allClosed
       }).pipe(Effect.provide(layer))
     )
