@@ -6,9 +6,10 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { ProtocolViolation } from "effect-oauth/OAuthError"
 import * as Telemetry from "effect-oauth/Telemetry"
+import * as Captured from "./support/telemetry.js"
 
 const violation = new ProtocolViolation({
   operation: "Some.flow",
@@ -18,56 +19,12 @@ const violation = new ProtocolViolation({
   message: "a message"
 })
 
-interface Seen {
-  readonly name: string
-  readonly kind: Tracer.SpanKind
-  readonly parent: string | undefined
-  readonly attributes: Map<string, unknown>
-  ended: boolean
-}
-
-/** The spans that were made while an effect ran. */
+/** How an effect ended, and the spans that were made while it ran. */
 const traced = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
-    const spans: Array<Seen> = []
-    const tracer = Tracer.make({
-      context: (run) => run(),
-      span: (name, parent, context, links, startTime, kind) => {
-        const seen: Seen = {
-          name,
-          kind,
-          parent: Option.getOrUndefined(
-            Option.map(parent, (known) => (known._tag === "Span" ? known.name : ""))
-          ),
-          attributes: new Map(),
-          ended: false
-        }
-        spans.push(seen)
-        return {
-          _tag: "Span",
-          name,
-          spanId: String(spans.length),
-          traceId: "trace",
-          parent,
-          context,
-          status: { _tag: "Started", startTime },
-          attributes: seen.attributes,
-          links,
-          sampled: true,
-          kind,
-          end: () => {
-            seen.ended = true
-          },
-          attribute: (key, value) => {
-            seen.attributes.set(key, value)
-          },
-          event: () => undefined,
-          addLinks: () => undefined
-        }
-      }
-    })
-    const exit = yield* Effect.exit(Effect.withTracer(effect, tracer))
-    return { spans, exit }
+    const captured = yield* Captured.capturing
+    const exit = yield* Effect.exit(Effect.provide(effect, captured.layer))
+    return { exit, spans: yield* captured.spans }
   })
 
 const current = Effect.option(Effect.currentSpan)
@@ -84,7 +41,7 @@ describe("Telemetry.flow", () => {
         assert.strictEqual(spans.length, 1)
         const [span] = spans
         assert.strictEqual(span?.kind, "client")
-        assert.isTrue(span?.ended)
+        assert.strictEqual(span?.status._tag, "Ended")
         assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
           issuer: "https://as.example",
           "oauth.outcome": "success"
@@ -147,7 +104,7 @@ describe("Telemetry.flow", () => {
           assert.isTrue(Option.isNone(yield* Deferred.await(seen)))
         })
       )
-      assert.isTrue(spans[0]?.ended)
+      assert.strictEqual(spans[0]?.status._tag, "Ended")
       assert.strictEqual(spans[0]?.attributes.get("oauth.outcome"), "interrupted")
     })
   )

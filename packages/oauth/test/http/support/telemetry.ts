@@ -12,6 +12,8 @@ import * as Inspected from "./inspected.js"
 export interface Seen {
   readonly name: string
   readonly kind: Tracer.SpanKind
+  /** The name of the span that it hangs on. */
+  readonly parent: string | undefined
   readonly attributes: Map<string, unknown>
   readonly events: Array<readonly [name: string, attributes: Record<string, unknown> | undefined]>
   status: Tracer.SpanStatus
@@ -42,6 +44,7 @@ const tracerInto = (spans: Array<Seen>): Tracer.Tracer =>
       const seen: Seen = {
         name,
         kind,
+        parent: parent._tag === "Some" && parent.value._tag === "Span" ? parent.value.name : undefined,
         attributes: new Map(),
         events: [],
         status: { _tag: "Started", startTime }
