@@ -220,17 +220,20 @@ export const make: Effect.Effect<Authenticator.Service, ResourceServerError, Res
 
     return {
       authenticate: (incoming, requirements = nothing) =>
-        Effect.withFiberRuntime<Principal, Refusal>((fiber) => {
+        AtOnce.withFiber<Principal, Refusal>((fiber) => {
           const { method } = incoming
           const credential = read(incoming, requirements)
           if (!("_tag" in credential)) return refuse(credential, method)
           const { scheme, token } = credential
           const asked: Asked = { fiber, incoming, method, requirements, scheme, token }
-          return Effect.matchEffect(verifier.verify(token), {
-            onFailure: (error: JwtError | KeyringError) =>
-              refuse(Refused.unverified(error, requirements, scheme), method),
-            onSuccess: (verified) => confirm(asked, verified)
-          })
+          const verified = AtOnce.now(verifier.verify(token), fiber)
+          return AtOnce.isValue(verified)
+            ? confirm(asked, verified.value)
+            : Effect.matchEffect(verified, {
+                onFailure: (error: JwtError | KeyringError) =>
+                  refuse(Refused.unverified(error, requirements, scheme), method),
+                onSuccess: (later) => confirm(asked, later)
+              })
         }),
       authorize: (principal, requirements) =>
         Effect.withFiberRuntime((fiber) => {

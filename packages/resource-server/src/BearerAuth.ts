@@ -95,6 +95,8 @@ const ofSeveralApis: Effect.Effect<never> = Effect.zipRight(
   Effect.die(HttpServerResponse.empty({ status: 500 }))
 )
 
+type RunningFiber = Fiber.RuntimeFiber<unknown, unknown>
+
 /** Whether a request is under way, and nothing is built. */
 const isServing = (): boolean =>
   Option.exists(Fiber.getCurrentFiber(), (fiber) =>
@@ -138,18 +140,26 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
         : combine(ofRoute, ofRequest)
     }
 
+    /** What a principal who has proved a key is told beside the answer. */
+    const told = (principal: AccessToken.Principal): Effect.Effect<AccessToken.Principal> =>
+      Option.isNone(principal.confirmation)
+        ? Effect.succeed(principal)
+        : Effect.as(Effect.flatMap(authenticator.headers(principal), onAnswer), principal)
+
     const authenticate = (
+      fiber: RunningFiber,
       request: HttpServerRequest.HttpServerRequest,
       requirements: Requirements
     ): Effect.Effect<AccessToken.Principal, Refusal> => {
-      const judge = (incoming: Incoming) =>
-        Effect.matchEffect(authenticator.authenticate(incoming, requirements), {
-          onFailure: (refusal) => refuse(authenticator, refusal, incoming),
-          onSuccess: (principal) =>
-            Option.isNone(principal.confirmation)
-              ? Effect.succeed(principal)
-              : Effect.as(Effect.flatMap(authenticator.headers(principal), onAnswer), principal)
-        })
+      const judge = (incoming: Incoming) => {
+        const judged = AtOnce.now(authenticator.authenticate(incoming, requirements), fiber)
+        return AtOnce.isValue(judged)
+          ? told(judged.value)
+          : Effect.matchEffect(judged, {
+              onFailure: (refusal) => refuse(authenticator, refusal, incoming),
+              onSuccess: told
+            })
+      }
       const received = authenticator.receive(request)
       return AtOnce.isValue(received)
         ? judge(received.value)
@@ -169,8 +179,8 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       if (requirements === undefined && !endpoints.isWhole) return unknownEndpoint
       if (places > endpoints.places || !isOfServed(fiber.currentContext)) return ofSeveralApis
       return requirements === undefined
-        ? Effect.zipRight(authenticate(request, {}), notFound)
-        : authenticate(request, requirements)
+        ? Effect.zipRight(authenticate(fiber, request, {}), notFound)
+        : authenticate(fiber, request, requirements)
     })
 
     /** The API that is served is known unless it is served by an `HttpLayerRouter`. */

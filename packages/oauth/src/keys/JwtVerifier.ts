@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { KeyringError } from "../protocol/OAuthError.js"
@@ -116,7 +117,8 @@ const refused = (problem: Problem, now: number): JwtError => {
 }
 
 /** One call. */
-interface Asked<A> {
+interface Asked<out A> {
+  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly token: string
   readonly profile: JwtProfile<A>
   readonly now: number
@@ -152,10 +154,11 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     const keyOf = (
       header: JwtHeader,
       judged: Judged,
-      profile: JwtProfile<unknown>,
-      now: number
+      { fiber, now, profile }: Asked<unknown>
     ): Effect.Effect<VerificationKey.VerificationKey, JwtError | KeyringError> => {
-      const key = profile.key === "header" ? embedded(header) : keyring.verificationKey(judged.issuer, header)
+      const found =
+        profile.key === "header" ? embedded(header) : keyring.verificationKey(judged.issuer, header)
+      const key = AtOnce.now(found, fiber)
       return AtOnce.isValue(key)
         ? key
         : Effect.catchAll(key, (error) => {
@@ -229,7 +232,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
       if (admitted instanceof Refusal) return Effect.fail(refused(admitted.problem, now))
       const judged = judge(admitted, profile, now)
       if (judged instanceof Refusal) return Effect.fail(refused(judged.problem, now))
-      const key = keyOf(admitted.header, judged, profile, now)
+      const key = keyOf(admitted.header, judged, asked)
       return AtOnce.isValue(key)
         ? verifyWith(key.value, admitted, judged, asked)
         : Effect.flatMap(key, (found) => verifyWith(found, admitted, judged, asked))
@@ -245,7 +248,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
         if (judged.problem.reason === "expired") remembered?.remove(token)
         return Effect.fail(refused(judged.problem, now))
       }
-      return AtOnce.flatMap(keyOf(verified.header, judged, profile, now), (key) => {
+      return AtOnce.flatMap(keyOf(verified.header, judged, asked), (key) => {
         if (key === verified.key) return result(profile, verified)
         remembered?.remove(token)
         return verifyNew(asked)
@@ -254,11 +257,11 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
 
     return {
       verify: <A>(token: Redacted.Redacted<string> | string, profile: JwtProfile<A>) =>
-        Effect.withFiberRuntime<VerifiedJwt<A>, JwtError | KeyringError>((fiber) => {
+        AtOnce.withFiber<VerifiedJwt<A>, JwtError | KeyringError>((fiber) => {
           const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
           const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
           const text = typeof token === "string" ? token : Redacted.value(token)
-          const asked = { token: text, profile, now }
+          const asked = { fiber, token: text, profile, now }
           const before = remembered?.get(text)
           return before === undefined ? verifyNew(asked) : verifyAgain(before, asked)
         })

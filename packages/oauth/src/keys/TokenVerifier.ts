@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as AtOnce from "../http/AtOnce.js"
 import { JwtError } from "../protocol/OAuthError.js"
 import type { KeyringError } from "../protocol/OAuthError.js"
 import type { JwtClaims } from "./Jwt.js"
@@ -91,11 +92,13 @@ export const makeJwt = (
     }
     return {
       verify: (token) =>
-        Effect.map(verifier.verify(token, profile), ({ claims, verifiedAt }) => ({
-          claims,
-          scope: scopeOf(claims),
-          verifiedAt
-        }))
+        AtOnce.withFiber((fiber) =>
+          AtOnce.map(AtOnce.now(verifier.verify(token, profile), fiber), ({ claims, verifiedAt }) => ({
+            claims,
+            scope: scopeOf(claims),
+            verifiedAt
+          }))
+        )
     }
   })
 

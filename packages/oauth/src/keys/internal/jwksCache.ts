@@ -1,4 +1,6 @@
 /** The state of one issuer's keys, and what each request makes of it. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -6,6 +8,7 @@ import * as FiberId from "effect/FiberId"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as AtOnce from "../../http/AtOnce.js"
 import * as Telemetry from "../../http/Telemetry.js"
 import type { KeyringError } from "../../protocol/OAuthError.js"
 import type { JsonWebKeySet } from "../Jwk.js"
@@ -95,7 +98,9 @@ export class JwksCache {
 
   verificationKey(issuer: string, header: JwtHeader): Lookup {
     return issuer === this.issuer
-      ? Effect.clockWith((clock) => this.#lookUpAt(header, clock.unsafeCurrentTimeMillis()))
+      ? AtOnce.withFiber(({ currentDefaultServices }) =>
+          this.#lookUpAt(header, Context.get(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis())
+        )
       : Effect.fail(Index.noKey("not_found", issuer))
   }
 
