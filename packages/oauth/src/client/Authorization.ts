@@ -191,11 +191,7 @@ const makeWith = (
             : yield* (yield* loadExtended(operation)).read(client, response, begun, { read, checkState })
         yield* checkState(operation, parameters, transaction)
         if (transaction.issuer !== client.issuer || transaction.clientId !== client.clientId) {
-          return yield* refuse(
-            operation,
-            "issuer_mismatch",
-            "the transaction is of another client or another server"
-          )
+          return yield* refuse(operation, "issuer_mismatch", "the transaction is of another client or server")
         }
         if ((yield* Clock.currentTimeMillis) >= transaction.expiresAt) {
           return yield* refuse(operation, "expired", "this authorization has expired; begin again")

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -12,6 +13,7 @@ import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import type { KeyringService } from "../keys/Keyring.js"
 import * as Keyring from "../keys/Keyring.js"
 import type { AuthorizationServerMetadata, EndpointName } from "../protocol/AuthorizationServerMetadata.js"
+import { SignatureEngine } from "../keys/SignatureEngine.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
@@ -244,9 +246,29 @@ export interface PrivateKeyJwtOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const privateKeyJwt = (options: PrivateKeyJwtOptions = {}): ClientAuthentication<KeyringService> => ({
-  authenticate: (request) => signedAssertion(request, options)
-})
+export const privateKeyJwt = (options: PrivateKeyJwtOptions = {}): ClientAuthentication<KeyringService> => {
+  // One client signs with the same keyring every time.
+  let last: (Signing & { readonly assertions: ClientAssertion.ClientAssertion.Service }) | undefined
+  return {
+    authenticate: (request) =>
+      Effect.contextWithEffect((context: Context.Context<KeyringService>) => {
+        const keyring = Context.get(context, Keyring.KeyringService)
+        const engine = Context.get(context, SignatureEngine)
+        if (last?.keyring === keyring && last.engine === engine) {
+          return signedAssertion(last.assertions, request, options)
+        }
+        return Effect.flatMap(ClientAssertion.make, (assertions) => {
+          last = { keyring, engine, assertions }
+          return signedAssertion(assertions, request, options)
+        })
+      })
+  }
+}
+
+interface Signing {
+  readonly keyring: Keyring.Keyring
+  readonly engine: SignatureEngine.Service
+}
 
 /**
  * The options of `clientSecretJwt`.
@@ -274,9 +296,10 @@ export const clientSecretJwt = (
 ): ClientAuthentication => ({
   authenticate: (request) =>
     Effect.flatMap(Keyring.fromSecret({ secret, alg: options.algorithm ?? "HS256" }), (keyring) =>
-      Effect.map(
-        Effect.provideService(signedAssertion(request, options), Keyring.KeyringService, keyring),
-        (credentials) => ({ ...credentials, secrets: [secret] })
+      ClientAssertion.make.pipe(
+        Effect.provideService(Keyring.KeyringService, keyring),
+        Effect.flatMap((assertions) => signedAssertion(assertions, request, options)),
+        Effect.map((credentials) => ({ ...credentials, secrets: [secret] }))
       )
     )
 })
@@ -349,27 +372,27 @@ const audienceOf = (
 ): string => (audience === "issuer" ? metadata.issuer : audience === "endpoint" ? endpoint : audience.value)
 
 const signedAssertion = (
+  assertions: ClientAssertion.ClientAssertion.Service,
   request: AuthenticationRequest,
   options: PrivateKeyJwtOptions
-): Effect.Effect<Credentials, KeyringError | JwtError, KeyringService> =>
-  Effect.gen(function* () {
-    const assertions = yield* ClientAssertion.make
-    const signed = yield* assertions.sign({
+): Effect.Effect<Credentials, KeyringError | JwtError> =>
+  Effect.map(
+    assertions.sign({
       clientId: request.clientId,
       audience: audienceOf(request, options.audience),
       algorithm: options.algorithm,
       algorithms: offered(request, "signing_alg_values"),
       kid: options.kid,
       lifetime: options.lifetime
-    })
-    return {
+    }),
+    (signed): Credentials => ({
       parameters: [
         ["client_id", request.clientId],
         ["client_assertion_type", GrantType.clientAssertionJwtBearer],
         ["client_assertion", signed]
       ]
-    }
-  })
+    })
+  )
 
 /** What the server lists for the endpoint, or else for its token endpoint (RFC 8414 section 2). */
 const offered = (

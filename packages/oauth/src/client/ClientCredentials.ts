@@ -65,18 +65,19 @@ export const make: Effect.Effect<ClientCredentials.Service, never, OAuthClient.O
     const operation = "ClientCredentials.request"
 
     return {
-      request: (options = {}) =>
-        Effect.gen(function* () {
-          const resource = list(options.resource)
-          yield* RequestRules.resource(operation, resource)
-          return yield* tokenEndpoint.request({
+      request: (options = {}) => {
+        const resource = list(options.resource)
+        return Effect.zipRight(
+          RequestRules.resource(operation, resource),
+          tokenEndpoint.request({
             operation,
             grantType: GrantType.clientCredentials,
             parameters: resource.map((one) => ["resource", one] as const),
             scope: options.scope,
             extra: options.parameters
           })
-        }).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+        ).pipe(Telemetry.flow(operation, { issuer: client.issuer, client_id: client.clientId }))
+      }
     }
   }
 )

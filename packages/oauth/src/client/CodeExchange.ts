@@ -19,8 +19,9 @@ import type { AuthorizationCode } from "./AuthorizationTransaction.js"
 import { refuse } from "./internal/authorizationResponse.js"
 import { makeOnce } from "./internal/once.js"
 import { violation } from "./internal/violation.js"
+import { makeTokenRequest } from "./internal/tokenRequest.js"
 import * as OAuthClient from "./OAuthClient.js"
-import * as TokenEndpoint from "./TokenEndpoint.js"
+import type { TokenEndpoint } from "./TokenEndpoint.js"
 
 /**
  * Exchanges an authorization code for tokens (RFC 6749 section 4.1.3, RFC 7636
@@ -43,7 +44,7 @@ export declare namespace CodeExchange {
    * @since 0.1.0
    * @category errors
    */
-  export type ExchangeError = AuthorizationError | TokenEndpoint.TokenEndpoint.RequestError
+  export type ExchangeError = AuthorizationError | TokenEndpoint.RequestError
 
   /**
    * @since 0.1.0
@@ -88,7 +89,7 @@ export declare namespace CodeExchange {
 export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(
   function* () {
     const client = yield* OAuthClient.OAuthClient
-    const tokenEndpoint = yield* TokenEndpoint.make
+    const request = makeTokenRequest(client)
     const once = yield* makeOnce
     const operation = "CodeExchange.exchange"
 
@@ -105,7 +106,7 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
             return yield* refuse(
               operation,
               "issuer_mismatch",
-              "the code is of another client or server, or the token endpoint has changed; begin again"
+              "the code is of another client, server or endpoint; begin again"
             )
           }
           const state = Redacted.value(transaction.state)
@@ -114,23 +115,21 @@ export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthC
             return yield* refuse(operation, "replayed", "this code has been exchanged before; begin again")
           }
           let sent = false
-          const tokens = yield* tokenEndpoint
-            .request({
-              operation,
-              grantType: GrantType.authorizationCode,
-              parameters: [
-                ["code", code],
-                ["redirect_uri", transaction.redirectUri],
-                ["code_verifier", transaction.verifier],
-                ...transaction.resource.map((resource) => ["resource", resource] as const)
-              ],
-              defaultScope: transaction.scope,
-              extra: options?.parameters,
-              sending: Effect.sync(() => {
-                sent = true
-              })
+          const tokens = yield* request({
+            operation,
+            grantType: GrantType.authorizationCode,
+            parameters: [
+              ["code", code],
+              ["redirect_uri", transaction.redirectUri],
+              ["code_verifier", transaction.verifier],
+              ...transaction.resource.map((resource) => ["resource", resource] as const)
+            ],
+            defaultScope: transaction.scope,
+            extra: options?.parameters,
+            sending: Effect.sync(() => {
+              sent = true
             })
-            .pipe(Effect.onError(() => (sent ? Effect.void : once.release(state))))
+          }).pipe(Effect.onError(() => (sent ? Effect.void : once.release(state))))
           // An ID token that nobody asked for is not verified, and must not be taken for the login later.
           if (Option.isNone(transaction.nonce))
             return { tokens: { ...tokens, idToken: Option.none() }, idToken: Option.none() }
@@ -164,5 +163,5 @@ const missingIdToken = (): ProtocolViolation =>
     "missing",
     "id_token",
     "OpenID Connect Core section 3.1.3.3: id_token is required",
-    "there is none, although openid was asked for"
+    "openid was asked for"
   )

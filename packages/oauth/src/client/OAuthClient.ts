@@ -169,13 +169,18 @@ export const make = <R = never>(
       "1 hour"
     )
     const metadata = discovered.get
+    // Metadata is kept, and its URL judged once.
+    let last: { readonly of: unknown; readonly name: string; readonly url: Effect.Effect<string> } | undefined
     const endpoint: OAuthClient.Service["endpoint"] = (operation, name) =>
-      Effect.flatMap(metadata, (known) =>
-        AuthorizationServerMetadata.endpoint(operation, known, name, {
+      Effect.flatMap(metadata, (known) => {
+        if (last?.of === known && last.name === name) return last.url
+        const url = AuthorizationServerMetadata.endpoint(operation, known, name, {
           ...rules,
           mutualTls: authentication.usesAlias?.(name)
         })
-      )
+        if (AtOnce.isValue(url)) last = { of: known, name, url }
+        return url
+      })
 
     // Without the span that this is made in: what runs later belongs to that of its request.
     const { unsafeMap } = yield* Effect.context<R>()

@@ -3,13 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Telemetry from "../http/Telemetry.js"
-import * as Wire from "../http/Wire.js"
 import type { GrantType } from "../protocol/GrantType.js"
 import type {
   DiscoveryError,
@@ -19,13 +15,9 @@ import type {
   ProtocolViolation,
   TransportError
 } from "../protocol/OAuthError.js"
-import * as Scope from "../protocol/Scope.js"
-import * as TokenResponse from "../protocol/TokenResponse.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
 import type { Parameter } from "./ClientAuthentication.js"
-import { opened } from "./internal/encrypted.js"
-import * as FormRequest from "./internal/formRequest.js"
-import * as RequestRules from "./internal/requestRules.js"
+import { makeTokenRequest } from "./internal/tokenRequest.js"
 import { violation } from "./internal/violation.js"
 import * as OAuthClient from "./OAuthClient.js"
 
@@ -106,44 +98,13 @@ export declare namespace TokenEndpoint {
  */
 export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuthClient> = Effect.map(
   OAuthClient.OAuthClient,
-  (client): TokenEndpoint.Service => ({
-    request: (grant) =>
-      Effect.gen(function* () {
-        const { operation } = grant
-        if (grant.grantType === "password") return yield* passwordGrant(operation)
-        yield* RequestRules.scope(operation, grant.scope)
-        const parameters: Array<Parameter> = [["grant_type", grant.grantType], ...grant.parameters]
-        if (grant.scope !== undefined && grant.scope.length > 0)
-          parameters.push(["scope", Scope.format(grant.scope)])
-        const { response, secrets } = yield* FormRequest.send(client, {
-          operation,
-          endpoint: "token_endpoint",
-          parameters,
-          extra: grant.extra,
-          sending: grant.sending,
-          dpop: true
-        })
-        const body = yield* FormRequest.object(operation, response, secrets)
-        if (response.status !== 200) {
-          return yield* Effect.flatMap(Wire.statusError(operation, response), Effect.fail)
-        }
-        const tokens = yield* TokenResponse.decode(body, {
-          operation,
-          issuer: client.issuer,
-          receivedAt: yield* Clock.currentTimeMillis,
-          requestedScope: grant.defaultScope ?? grant.scope ?? []
-        })
-        if (
-          tokens.tokenType === "N_A" &&
-          grant.grantType !== "urn:ietf:params:oauth:grant-type:token-exchange"
-        ) {
-          return yield* notApplicable(operation)
-        }
-        if (client.dpop !== undefined) yield* client.dpop.requireBound(operation, tokens.tokenType)
-        if (Option.isNone(tokens.idToken)) return tokens
-        return { ...tokens, idToken: Option.some(yield* opened(client.decrypter, tokens.idToken.value)) }
-      }).pipe(Telemetry.measureTokenRequest(grant.grantType))
-  })
+  (client): TokenEndpoint.Service => {
+    const request = makeTokenRequest(client)
+    return {
+      request: (grant) =>
+        grant.grantType === "password" ? Effect.fail(passwordGrant(grant.operation)) : request(grant)
+    }
+  }
 )
 
 /**
@@ -162,13 +123,4 @@ const passwordGrant = (operation: string): ProtocolViolation =>
     "grant_type",
     "RFC 9700 section 2.4: the password grant must not be used",
     "use CodeExchange, DeviceAuthorization or ClientCredentials"
-  )
-
-const notApplicable = (operation: string): ProtocolViolation =>
-  violation(
-    operation,
-    "unsupported",
-    "token_type",
-    "RFC 8693 section 2.2.1: N_A is for a token exchange only",
-    "the server answered with token_type N_A"
   )

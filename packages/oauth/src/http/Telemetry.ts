@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -132,11 +132,14 @@ export const flow =
           Effect.flatMap(
             FiberRef.getAndUpdate(FiberRef.currentContext, Context.add(Tracer.ParentSpan, span)),
             (outside) =>
-              ended(restore(effect), (exit, clock) => {
-                for (const [key, value] of Object.entries(told(exit))) span.attribute(key, value)
-                span.end(clock.unsafeCurrentTimeNanos(), exit)
-                return FiberRef.set(FiberRef.currentContext, outside)
-              })
+              ended(
+                restore(effect),
+                (exit, _labels, clock) => {
+                  for (const [key, value] of Object.entries(told(exit))) span.attribute(key, value)
+                  span.end(clock.unsafeCurrentTimeNanos(), exit)
+                },
+                FiberRef.set(FiberRef.currentContext, outside)
+              )
           )
       )
     )
@@ -144,16 +147,25 @@ export const flow =
 /** `Effect.onExit` for what takes a step or two; the effect alone can be interrupted. */
 const ended = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  tell: (exit: Exit.Exit<A, E>, clock: Clock.Clock) => Effect.Effect<void>
-): Effect.Effect<A, E, R> => {
-  const end = (exit: Exit.Exit<A, E>) => Effect.clockWith((clock) => Effect.zipRight(tell(exit, clock), exit))
-  return Effect.matchCauseEffect(effect, {
-    onFailure: (cause) => end(Exit.failCause(cause)),
-    onSuccess: (value) => end(Exit.succeed(value))
-  })
+  tell: (exit: Exit.Exit<A, E>, labels: Labels, clock: Clock.Clock) => void,
+  last?: Effect.Effect<void>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.exit(effect), (exit) =>
+    Effect.withFiberRuntime<A, E>((fiber) => {
+      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+      tell(exit, fiber.getFiberRef(FiberRef.currentMetricLabels), clock)
+      return last === undefined ? exit : Effect.zipRight(last, exit)
+    })
+  )
+
+type Labels = ReadonlyArray<MetricLabel.MetricLabel>
+
+interface Told {
+  readonly [attribute: string]: string
+  readonly "oauth.outcome": string
 }
 
-const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
+const told = <A>(exit: Exit.Exit<A, OAuthError>): Told => {
   if (Exit.isSuccess(exit)) return { "oauth.outcome": "success" }
   if (exit.cause._tag !== "Fail") return { "oauth.outcome": "interrupted" }
   const { _tag, operation, reason } = exit.cause.error
@@ -161,28 +173,29 @@ const told = <A>(exit: Exit.Exit<A, OAuthError>): Record<string, string> => {
 }
 
 /**
- * Counts and times a request to a token endpoint.
+ * Makes what counts and times the requests of one token endpoint. It keeps the
+ * labels of the last one: by the same labels a counter is found at once, by
+ * equal ones in longer than most of a request takes besides.
  *
  * @since 0.1.0
  * @category metrics
  */
-export const measureTokenRequest =
-  (grantType: string) =>
-  <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.clockWith((clock) => {
-        const started = clock.unsafeCurrentTimeMillis()
-        return ended(restore(effect), (exit) =>
-          Effect.withFiberRuntime((fiber) => {
-            const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
-            tokenRequests.unsafeUpdate(1, [
-              MetricLabel.make("grant_type", grantType),
-              MetricLabel.make("outcome", told(exit)["oauth.outcome"] ?? "interrupted"),
-              ...labels
-            ])
+export const makeTokenRequestMeter = () => {
+  let last: Labels = []
+  const labelsOf = (grantType: string, outcome: string): Labels =>
+    last[0]?.value === grantType && last[1]?.value === outcome
+      ? last
+      : (last = [MetricLabel.make("grant_type", grantType), MetricLabel.make("outcome", outcome)])
+  return (grantType: string) =>
+    <A, E extends OAuthError, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.clockWith((clock) => {
+          const started = clock.unsafeCurrentTimeMillis()
+          return ended(restore(effect), (exit, labels) => {
+            const own = labelsOf(grantType, told(exit)["oauth.outcome"])
+            tokenRequests.unsafeUpdate(1, labels.length === 0 ? own : [...own, ...labels])
             tokenRequestDuration.unsafeUpdate(clock.unsafeCurrentTimeMillis() - started, labels)
-            return Effect.void
           })
-        )
-      })
-    )
+        })
+      )
+}

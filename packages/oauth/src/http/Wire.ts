@@ -7,9 +7,12 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
@@ -107,25 +110,34 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
         message: `${operation} refused to send to ${url}: ${why}.`
       })
     if (Option.isSome(problem)) return Effect.fail(forbidden(problem.value))
-    return within(
+    const read = Effect.flatMap(
       // A copy, since the abort signal of an exchange belongs to one request value.
-      client.execute(HttpClientRequest.setHeaders(request, {})).pipe(
-        Effect.mapError(({ reason }) =>
-          // Such as a client that keeps away from private addresses: its own words may hold what is secret.
-          reason === "InvalidUrl" ? forbidden("the HttpClient forbids it") : broken(operation, url)
-        ),
-        Effect.flatMap((response) => {
-          // The platform's responses make them anew for whoever asks.
-          const { headers, status } = response
-          const answer = (body: Uint8Array): WireResponse => ({ status, headers, body, url })
-          return maxBodyBytes === undefined
-            ? Effect.succeed(answer(new Uint8Array()))
-            : Effect.map(readBody(operation, url, response, maxBodyBytes), answer)
-        }),
+      client.execute(HttpClientRequest.modify(request, {})),
+      (response) => {
+        // The platform's responses make them anew for whoever asks.
+        const { headers, status } = response
+        const answer = (body: Uint8Array): WireResponse => ({ status, headers, body, url })
+        return maxBodyBytes === undefined
+          ? Effect.succeed(answer(new Uint8Array()))
+          : Effect.map(readBody(operation, url, response, maxBodyBytes), answer)
+      }
+    )
+    const failed = (cause: Cause.Cause<HttpClientError.HttpClientError | TransportError>) =>
+      Either.match(Cause.failureOrCause(cause), {
+        onLeft: (error) =>
+          Effect.fail(
+            error._tag === "TransportError"
+              ? error
+              : // Such as a client that keeps away from private addresses: its own words may hold what is secret.
+                error.reason === "InvalidUrl"
+                ? forbidden("the HttpClient forbids it")
+                : broken(operation, url)
+          ),
         // A platform's client may die on what a server sends; to a flow that is a broken connection.
-        Effect.catchAllDefect(() => Effect.fail(broken(operation, url))),
-        (exchange) => hardened(exchange, maxBodyBytes)
-      ),
+        onRight: (rest) => (Cause.isDie(rest) ? Effect.fail(broken(operation, url)) : Effect.failCause(rest))
+      })
+    return within(
+      hardened(read, failed, maxBodyBytes === undefined),
       limits.deadline,
       () =>
         new TransportError({
@@ -146,12 +158,12 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
     )
 
   const get: Wire["get"] = (operation, url, options) => {
-    const accept = HttpClientRequest.setHeader("accept", options?.accept ?? "application/json")
+    const headers = { accept: options?.accept ?? "application/json" }
     const read = (target: string, redirects: number): Effect.Effect<WireResponse, TransportError> =>
       Effect.flatMap(
         exchange(
           operation,
-          accept(HttpClientRequest.get(target)),
+          HttpClientRequest.get(target, { headers }),
           options?.headOnly ? undefined : limits.maxMetadataBytes
         ),
         (response) => {
@@ -293,24 +305,24 @@ const secretHeaders = [
  *
  * The fiber is the exchange's own and ends with it, so that nothing set here is taken back.
  */
-const hardened = <A, E>(
+const hardened = <A, E, E2>(
   exchange: Effect.Effect<A, E, Scope.Scope>,
-  maxBodyBytes: number | undefined
-): Effect.Effect<A, E> =>
-  Effect.flatMap(Scope.make(), (scope) =>
-    Effect.zipRight(
+  failed: (cause: Cause.Cause<E>) => Effect.Effect<never, E2>,
+  letGo: boolean
+): Effect.Effect<A, E2> =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    const close = Scope.close(scope, Exit.void)
+    return Effect.zipRight(
       Effect.updateFiberRefs((id, refs) =>
         FiberRefs.updateManyAs(refs, { entries: settings(id, refs, scope) })
       ),
-      Effect.tapErrorCause(
-        Effect.interruptible(
-          maxBodyBytes === undefined ? Effect.zipLeft(exchange, Scope.close(scope, Exit.void)) : exchange
-        ),
-        (cause) => Scope.close(scope, Exit.failCause(cause))
+      Effect.catchAllCause(
+        Effect.interruptible(letGo ? Effect.zipLeft(exchange, close) : exchange),
+        (cause) => Effect.zipRight(close, failed(cause))
         // The scope is in the context that was set.
-      ) as Effect.Effect<A, E>
+      ) as Effect.Effect<A, E2>
     )
-  )
+  })
 
 const settings = (id: FiberId.Single, refs: FiberRefs.FiberRefs, scope: Scope.Scope): Settings => {
   const context = FiberRefs.getOrDefault(refs, FiberRef.currentContext)

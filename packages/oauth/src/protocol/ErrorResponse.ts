@@ -66,6 +66,6 @@ const transient: ReadonlySet<string> = new Set(["temporarily_unavailable", "serv
 const hints: ReadonlyMap<string, string> = new Map([
   ["invalid_client", "check the client id, its credentials and their method"],
   ["invalid_grant", "the code, token or assertion is used up, expired, revoked or another client's"],
-  ["unauthorized_client", "the registration of this client does not allow this grant"],
-  ["invalid_target", "the server does not know the resource or audience asked for"]
+  ["unauthorized_client", "this client is not registered for this grant"],
+  ["invalid_target", "the server does not know the resource or audience"]
 ])

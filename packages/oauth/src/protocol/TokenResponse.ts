@@ -23,13 +23,15 @@ export interface TokenResponseContext {
   readonly receivedAt: number
   /** The scope asked for, which is the one granted when the server is silent. */
   readonly requestedScope: ReadonlyArray<string>
+  /** Whether the token may be none of access: token exchange has the type `N_A` for that (RFC 8693 section 2.2.1). */
+  readonly notApplicable?: boolean | undefined
 }
 
 /**
  * Checks a token response and makes a `TokenSet` of it.
  *
  * `access_token` and `token_type` are required; the type is one that a client
- * can use (`Bearer`, `DPoP`, `N_A`), in any case; `expires_in` is a number of
+ * can use (`Bearer`, `DPoP`, and `N_A` where `notApplicable` says so), in any case; `expires_in` is a number of
  * seconds, not negative; `scope` is text. A `null` counts as absent, and so does
  * an empty `refresh_token`, so that neither replaces a token one has. No value
  * of the response appears in the error.
@@ -61,7 +63,7 @@ export const decode = (
     if (value === "" && isRequired(member)) return violation(member, "missing", `${member} is required`)
   }
   const tokenType = tokenTypes.get((text("token_type") ?? "").toLowerCase())
-  if (tokenType === undefined) {
+  if (tokenType === undefined || (tokenType === "N_A" && !context.notApplicable)) {
     return violation("token_type", "unsupported", "token_type must be Bearer or DPoP")
   }
   const expiresIn = body["expires_in"] ?? undefined

@@ -166,6 +166,30 @@ describe("RFC 8414 section 2: an endpoint may have methods of its own", () => {
       )
     })
   )
+
+  it.effect("one value of it signs for each client with the keyring of that client", () =>
+    Effect.gen(function* () {
+      const one = ClientAuthentication.privateKeyJwt()
+      const kids = yield* Effect.forEach(["a", "b", "a"], (kid) =>
+        Effect.gen(function* () {
+          const keys = yield* Keyring.generate({ alg: "ES256", kid })
+          const [seen] = yield* everywhere(
+            {
+              authenticate: (request) =>
+                Effect.provideService(one.authenticate(request), Keyring.KeyringService, keys)
+            },
+            {}
+          )
+          const token = seen?.form.get("client_assertion") ?? ""
+          const jwks = yield* keys.jwks
+          const known = jose.createLocalJWKSet({ keys: jwks.keys.map((key) => ({ ...key })) })
+          yield* Effect.promise(() => jose.jwtVerify(token, known, { currentDate: new Date(0) }))
+          return jose.decodeProtectedHeader(token).kid
+        })
+      )
+      assert.deepStrictEqual(kids, ["a", "b", "a"])
+    })
+  )
 })
 
 describe("ClientAuthentication.clientSecretBasicRaw", () => {

@@ -5,6 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import { ProtocolViolation } from "effect-oauth/OAuthError"
@@ -131,6 +133,48 @@ describe("Telemetry.flow", () => {
         yield* Effect.succeed(1).pipe(Telemetry.flow("Some.flow"), Effect.withTracerEnabled(false)),
         1
       )
+    })
+  )
+})
+
+describe("Telemetry.makeTokenRequestMeter", () => {
+  /** How often the counter stands for these labels. */
+  const counted = (labels: Readonly<Record<string, string>>) =>
+    Effect.map(Metric.snapshot, (pairs) =>
+      pairs
+        .filter(
+          ({ metricKey }) =>
+            metricKey.name === "oauth_token_requests" &&
+            metricKey.tags.length === Object.keys(labels).length &&
+            metricKey.tags.every(({ key, value }) => labels[key] === value)
+        )
+        .reduce(
+          (sum, { metricState }) =>
+            sum + (MetricState.isCounterState(metricState) ? Number(metricState.count) : 0),
+          0
+        )
+    )
+
+  it.effect("DESIGN section 6: counts by grant and outcome, and by the labels of the fiber that asks", () =>
+    Effect.gen(function* () {
+      const measured = Telemetry.makeTokenRequestMeter()
+      const success = Effect.void.pipe(measured("test:one"))
+      yield* success
+      yield* success
+      yield* Effect.void.pipe(measured("test:two"))
+      yield* Effect.exit(Effect.fail(violation).pipe(measured("test:one")))
+      yield* Effect.exit(Effect.interrupt.pipe(measured("test:one")))
+      yield* success.pipe(Effect.tagMetrics("tenant", "a"))
+      yield* success.pipe(Effect.tagMetrics("tenant", "b"))
+      yield* success
+
+      const one = { grant_type: "test:one", outcome: "success" }
+      assert.strictEqual(yield* counted(one), 3)
+      assert.strictEqual(yield* counted({ ...one, tenant: "a" }), 1)
+      assert.strictEqual(yield* counted({ ...one, tenant: "b" }), 1)
+      assert.strictEqual(yield* counted({ ...one, outcome: "ProtocolViolation" }), 1)
+      assert.strictEqual(yield* counted({ ...one, outcome: "interrupted" }), 1)
+      assert.strictEqual(yield* counted({ ...one, grant_type: "test:two" }), 1)
     })
   )
 })

@@ -71,11 +71,7 @@ export const prepare = (
         ? yield* Entropy.randomText(32)
         : undefined
     if (request.maxAge !== undefined && nonce === undefined) {
-      return yield* refuse(
-        operation,
-        "invalid_request",
-        "a maximum age is checked in the ID token: ask for openid"
-      )
+      return yield* refuse(operation, "invalid_request", "maxAge needs an ID token: ask for openid")
     }
     const maxAge = request.maxAge === undefined ? undefined : Math.floor(Duration.toSeconds(request.maxAge))
 

@@ -25,7 +25,7 @@ export const read = (
       return refuse(operation, "duplicate", `the response has ${shown(name)} more than once`)
     }
     if (parameters.size === maxParameters || value.length > maxValueLength) {
-      return refuse(operation, "malformed", "the response has more or longer parameters than servers send")
+      return refuse(operation, "malformed", "the response is too long")
     }
     parameters.set(name, value)
   }
@@ -76,7 +76,7 @@ export const code = (
   }
   const value = parameters.get("code")
   return value === undefined
-    ? refuse(operation, "malformed", "the response has neither a code nor an error")
+    ? refuse(operation, "malformed", "the response has no code and no error")
     : Effect.succeed(Redacted.make(value))
 }
 
@@ -103,7 +103,7 @@ const serverError = (
     reason: denied ? "denied" : "server",
     error,
     description: told,
-    message: `${operation}: ${denied ? "access was denied, by the person or by the server" : `the server answered ${error}`}${told === undefined ? "" : `: ${told}`}`
+    message: `${operation}: ${denied ? "access was denied by the person or the server" : `the server answered ${error}`}${told === undefined ? "" : `: ${told}`}`
   })
 }
 

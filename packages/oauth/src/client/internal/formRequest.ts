@@ -42,15 +42,13 @@ export const send = (
   client: OAuthClient.Service,
   form: FormRequest
 ): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
-  Effect.gen(function* () {
-    const endpoint = yield* client.endpoint(form.operation, form.endpoint)
+  Effect.flatMap(client.endpoint(form.operation, form.endpoint), (endpoint) => {
     const { dpop } = client
     const attempt =
       dpop === undefined || form.dpop !== true
         ? sendOnce(client, form, endpoint)
         : dpop.exchange({ method: "POST", url: endpoint }, (proof) => sendOnce(client, form, endpoint, proof))
-    const answer = yield* attempt
-    return answer.again ? yield* attempt : answer
+    return Effect.flatMap(attempt, (answer) => (answer.again ? attempt : Effect.succeed(answer)))
   })
 
 const sendOnce = (
@@ -59,42 +57,47 @@ const sendOnce = (
   endpoint: string,
   proof?: Redacted.Redacted<string>
 ): Effect.Effect<Answer, OAuthClient.MetadataError | AuthenticationError> =>
-  Effect.gen(function* () {
-    const { extra = {}, operation } = form
-    const credentials = yield* client.authenticate(operation, endpoint, form.endpoint)
-    const own = [...form.parameters, ...credentials.parameters]
-    if (form.identify === true && !own.some(([name]) => name === "client_id")) {
-      own.push(["client_id", client.clientId])
-    }
-    const reserved = Object.keys(extra).find(
-      (name) => reservedNames.has(name.toLowerCase()) || own.some(([set]) => set === name.toLowerCase())
-    )
-    if (reserved !== undefined) return yield* reservedParameter(operation, reserved)
+  Effect.flatMap(
+    client.authenticate(form.operation, endpoint, form.endpoint),
+    (credentials): Effect.Effect<Answer, TransportError | ProtocolViolation> => {
+      const { extra = {}, operation } = form
+      const own = [...form.parameters, ...credentials.parameters]
+      if (form.identify === true && !own.some(([name]) => name === "client_id")) {
+        own.push(["client_id", client.clientId])
+      }
+      const reserved = Object.keys(extra).find(
+        (name) => reservedNames.has(name.toLowerCase()) || own.some(([set]) => set === name.toLowerCase())
+      )
+      if (reserved !== undefined) return Effect.fail(reservedParameter(operation, reserved))
 
-    const body = new URLSearchParams()
-    const secrets = (credentials.secrets ?? []).map(Redacted.value)
-    for (const [name, value] of own) {
-      if (Redacted.isRedacted(value)) secrets.push(Redacted.value(value))
-      body.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
-    }
-    for (const [name, value] of Object.entries(extra)) body.append(name, value)
+      const body = new URLSearchParams()
+      const secrets = (credentials.secrets ?? []).map(Redacted.value)
+      for (const [name, value] of own) {
+        if (Redacted.isRedacted(value)) secrets.push(Redacted.value(value))
+        body.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
+      }
+      for (const [name, value] of Object.entries(extra)) body.append(name, value)
 
-    const headers: Record<string, string> = { accept: form.accept ?? "application/json" }
-    for (const [name, value] of Object.entries({ ...credentials.headers, dpop: proof })) {
-      if (value === undefined) continue
-      const text = Redacted.value(value)
-      // Basic tells the secret without its name as well.
-      secrets.push(text, text.slice(text.indexOf(" ") + 1))
-      headers[name] = text
+      const headers: Record<string, string> = { accept: form.accept ?? "application/json" }
+      for (const [name, value] of Object.entries({ ...credentials.headers, dpop: proof })) {
+        if (value === undefined) continue
+        const text = Redacted.value(value)
+        // Basic tells the secret without its name as well.
+        secrets.push(text, text.slice(text.indexOf(" ") + 1))
+        headers[name] = text
+      }
+      const request = HttpClientRequest.post(endpoint, {
+        headers,
+        body: HttpBody.text(body.toString(), "application/x-www-form-urlencoded")
+      })
+      const sent = Effect.map(client.wire.send(operation, request), (response): Answer => ({
+        response,
+        secrets,
+        again: credentials.again?.(response)
+      }))
+      return form.sending === undefined ? sent : Effect.zipRight(form.sending, sent)
     }
-    const request = HttpClientRequest.post(endpoint, {
-      headers,
-      body: HttpBody.text(body.toString(), "application/x-www-form-urlencoded")
-    })
-    if (form.sending !== undefined) yield* form.sending
-    const response = yield* client.wire.send(operation, request)
-    return { response, secrets, again: credentials.again?.(response) }
-  })
+  )
 
 /**
  * The JSON object of a response. The server's own error comes first, whatever

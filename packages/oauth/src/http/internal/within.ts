@@ -1,4 +1,7 @@
-import type * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -19,7 +22,7 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkDaemon(work), (worker) =>
-      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.sleep(duration))), (timer) => {
+      Effect.flatMap(sleeper(duration), (timer) => {
         const ended = Effect.async<A, E>((resume) => {
           worker.addObserver((exit) => {
             stop(timer)
@@ -36,5 +39,32 @@ export const within = <A, E, R>(
     )
   )
 
-/** Tells a fiber to end, without waiting; one that has ended does not mind. */
-const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown>): void => fiber.unsafeInterruptAsFork(FiberId.none)
+/** What is used here of a fiber. */
+type Task = Pick<Fiber.RuntimeFiber<unknown, unknown>, "addObserver" | "unsafeInterruptAsFork">
+
+/** Sleeps by the clock of the program. */
+const sleeper = (duration: Duration.Duration): Effect.Effect<Task> =>
+  Effect.clockWith((clock) =>
+    clock === systemClock
+      ? Effect.succeed(timer(Math.min(Duration.toMillis(duration), longestTimer)))
+      : Effect.forkDaemon(Effect.interruptible(clock.sleep(duration)))
+  )
+
+/** A fiber that sleeps by the system's clock, which is `setTimeout`, takes as long as all the rest that is done here. */
+const timer = (millis: number): Task => {
+  let handle: ReturnType<typeof setTimeout> | undefined
+  return {
+    addObserver: (observe) => {
+      handle = setTimeout(observe, millis, Exit.void)
+    },
+    unsafeInterruptAsFork: () => clearTimeout(handle)
+  }
+}
+
+const systemClock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+/** Platforms take what is longer for 0. */
+const longestTimer = 2 ** 31 - 1
+
+/** Tells it to end, without waiting; one that has ended does not mind. */
+const stop = (task: Task): void => task.unsafeInterruptAsFork(FiberId.none)
