@@ -7,18 +7,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
+import { isValue } from "./internal/isValue.js"
 
-/**
- * Whether an effect is a value that is there.
- *
- * @since 0.1.0
- * @category predicates
- */
-export const isValue = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
+export { isValue }
 
 /**
  * `Effect.flatMap`, at once for a value; `f` must only be called while a fiber
