@@ -184,8 +184,17 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       agreeing.set(served, agrees)
       return agrees
     }
+    // Routes are made once, and come again with every request.
+    const routes = new WeakMap<object, Requirements>()
+    const ofRoute: Endpoints["ofRoute"] = (route) => {
+      const known = routes.get(route)
+      if (known !== undefined) return known
+      const found = table.get(keyOf(route.method, ownPath(route)))
+      if (found !== undefined) routes.set(route, found)
+      return found
+    }
     return Effect.map(isWhole ? matcher(endpoints, table) : Effect.succeed(nowhere), (ofRequest) => ({
-      ofRoute: (route) => table.get(keyOf(route.method, ownPath(route))),
+      ofRoute,
       ofRequest,
       isWhole,
       places,
