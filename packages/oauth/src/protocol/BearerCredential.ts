@@ -45,6 +45,8 @@ export type Scheme = "Bearer" | "DPoP"
 export interface Options {
   /** The schemes that are accepted; `["Bearer"]` unless said. */
   readonly schemes?: ReadonlyArray<Scheme> | undefined
+  /** Tells a token that is the same as a good one before it: its characters are not looked at again. */
+  readonly isKnown?: ((token: string) => boolean) | undefined
 }
 
 /**
@@ -94,12 +96,17 @@ const fromValues = (values: ReadonlyArray<string>, options: Options = {}): Beare
 }
 
 /** How nearly every credential is written: nothing but the scheme, a space and the token. */
-const plain = (value: string, { schemes = bearer }: Options): BearerCredential | undefined => {
-  const [, written, token] = /^([A-Za-z]+) ([A-Za-z0-9\-._~+/]+=*)$/.exec(value) ?? []
-  if (written === undefined || token === undefined) return undefined
-  const scheme = schemeOf(written, schemes)
-  return scheme === undefined ? undefined : { _tag: "Token", scheme, token: Redacted.make(token) }
+const plain = (value: string, { isKnown, schemes = bearer }: Options): BearerCredential | undefined => {
+  const space = value.indexOf(" ")
+  if (space < 0) return undefined
+  const scheme = schemeOf(value.slice(0, space), schemes)
+  const token = value.slice(space + 1)
+  return scheme !== undefined && (isKnown?.(token) === true || isToken(token))
+    ? { _tag: "Token", scheme, token: Redacted.make(token) }
+    : undefined
 }
+
+const isToken = (text: string): boolean => /^[A-Za-z0-9\-._~+/]+=*$/.test(text)
 
 const bearer: ReadonlyArray<Scheme> = ["Bearer"]
 

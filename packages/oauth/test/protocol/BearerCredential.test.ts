@@ -52,7 +52,9 @@ describe("BearerCredential", () => {
       "Bearers abc",
       "Bear abc",
       "Negotiate",
-      "x Bearer abc"
+      "x Bearer abc",
+      "BearerX",
+      "BearerBearer"
     ]) {
       assert.strictEqual(BearerCredential.fromHeader(value)._tag, "OtherScheme", value)
     }
@@ -109,6 +111,17 @@ describe("BearerCredential", () => {
     assert.strictEqual(tokenOf(BearerCredential.fromHeader(`Bearer ${"a".repeat(16_377)}`)).length, 16_377)
     assert.strictEqual(reasonOf(BearerCredential.fromHeader(`Bearer ${"a".repeat(16_378)}`)), "too_large")
     assert.strictEqual(reasonOf(BearerCredential.fromHeader("a".repeat(100_000_000))), "too_large")
+  })
+
+  it("a token that is known whole is not looked at again; any other is, and so are scheme and header", () => {
+    const options = { isKnown: (token: string) => token === "known" }
+    assert.strictEqual(tokenOf(BearerCredential.fromHeader("Bearer known", options)), "known")
+    assert.strictEqual(tokenOf(BearerCredential.fromHeader("Bearer other", options)), "other")
+    assert.strictEqual(reasonOf(BearerCredential.fromHeader("Bearer known,known", options)), "characters")
+    assert.strictEqual(BearerCredential.fromHeader("DPoP known", options)._tag, "OtherScheme")
+    assert.strictEqual(BearerCredential.fromHeader("Bearerknown", options)._tag, "OtherScheme")
+    const several = { authorization: ["Bearer known", "Bearer known"] }
+    assert.strictEqual(reasonOf(BearerCredential.fromHeaders(several, options)), "several")
   })
 
   it("no result shows the token or the header", () => {

@@ -18,6 +18,8 @@ interface Entry {
 
 export interface VerifiedTokens {
   readonly get: (token: string) => VerifiedToken | undefined
+  /** Whether it is remembered; that it was asked for is not. */
+  readonly has: (token: string) => boolean
   readonly add: (token: string, verified: VerifiedToken) => void
   readonly remove: (token: string) => void
   readonly size: () => number
@@ -48,6 +50,7 @@ export const make = (capacity: number): VerifiedTokens => {
       entry.used = true
       return entry.verified
     },
+    has: (token) => entries.get(token.slice(-tail))?.token === token,
     add: (token, verified) => {
       const slot = token.slice(-tail)
       if (!entries.has(slot) && entries.size >= capacity) makeRoom()
