@@ -21,6 +21,7 @@ import type { Incoming } from "./Incoming.js"
 import * as Incomings from "./Incoming.js"
 import * as Answer from "./internal/answer.js"
 import * as AtOnce from "effect-oauth/AtOnce"
+import * as Step from "effect-oauth/Step"
 import { judge } from "./internal/judge.js"
 import * as Refused from "./internal/refused.js"
 import { countNow, tell } from "./internal/telling.js"
@@ -145,7 +146,7 @@ export const make: Effect.Effect<Authenticator.Service, ResourceServerError, Res
       })
     }
     const certificateOf = yield* Incomings.ClientCertificate
-    const accepted = { schemes: constraint.schemes }
+    const accepted = { schemes: constraint.schemes, isKnown: verifier.isKnown }
 
     const refuse = (refused: Refused.Refused, method: string): Effect.Effect<never, Refusal> =>
       Effect.zipRight(tell(server, refused, method), Effect.fail(refused.refusal))
@@ -220,13 +221,13 @@ export const make: Effect.Effect<Authenticator.Service, ResourceServerError, Res
 
     return {
       authenticate: (incoming, requirements = nothing) =>
-        AtOnce.withFiber<Principal, Refusal>((fiber) => {
+        Step.withFiber<Principal, Refusal>((fiber) => {
           const { method } = incoming
           const credential = read(incoming, requirements)
           if (!("_tag" in credential)) return refuse(credential, method)
           const { scheme, token } = credential
           const asked: Asked = { fiber, incoming, method, requirements, scheme, token }
-          const verified = AtOnce.now(verifier.verify(token), fiber)
+          const verified = Step.now(verifier.verify(token), fiber)
           return AtOnce.isValue(verified)
             ? confirm(asked, verified.value)
             : Effect.matchEffect(verified, {

@@ -23,6 +23,7 @@ import type { TokenVerifier } from "effect-oauth/TokenVerifier"
 import { AccessToken } from "./AccessToken.js"
 import * as Authenticator from "./Authenticator.js"
 import * as AtOnce from "effect-oauth/AtOnce"
+import * as Step from "effect-oauth/Step"
 import type { Incoming } from "./Incoming.js"
 import * as Endpoints from "./internal/endpoints.js"
 import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
@@ -152,7 +153,7 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       requirements: Requirements
     ): Effect.Effect<AccessToken.Principal, Refusal> => {
       const judge = (incoming: Incoming) => {
-        const judged = AtOnce.now(authenticator.authenticate(incoming, requirements), fiber)
+        const judged = Step.now(authenticator.authenticate(incoming, requirements), fiber)
         return AtOnce.isValue(judged)
           ? told(judged.value)
           : Effect.matchEffect(judged, {

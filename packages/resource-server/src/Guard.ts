@@ -8,9 +8,12 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AtOnce from "effect-oauth/AtOnce"
+import * as Step from "effect-oauth/Step"
 import { AccessToken } from "./AccessToken.js"
 import { Authenticator } from "./Authenticator.js"
 import type { Incoming } from "./Incoming.js"
@@ -50,18 +53,21 @@ const admitted = (
   authenticator: Authenticator.Service,
   received: Effect.Effect<Incoming, Misdirected>,
   requirements: Requirements
-): Effect.Effect<AccessToken.Principal, HttpServerResponse.HttpServerResponse> => {
-  const admit = (incoming: Incoming) =>
-    Effect.catchAll(authenticator.authenticate(incoming, requirements), (refusal) =>
-      Effect.flip(answer(authenticator, refusal, incoming))
-    )
-  return AtOnce.isValue(received)
-    ? admit(received.value)
-    : Effect.matchEffect(received, {
-        onFailure: (refusal) => Effect.flip(answer(authenticator, refusal)),
-        onSuccess: admit
-      })
-}
+): Effect.Effect<AccessToken.Principal, HttpServerResponse.HttpServerResponse> =>
+  Step.withFiber((fiber) => {
+    const admit = (incoming: Incoming) => {
+      const judged = Step.now(authenticator.authenticate(incoming, requirements), fiber)
+      return AtOnce.isValue(judged)
+        ? judged
+        : Effect.catchAll(judged, (refusal) => Effect.flip(answer(authenticator, refusal, incoming)))
+    }
+    return AtOnce.isValue(received)
+      ? admit(received.value)
+      : Effect.matchEffect(received, {
+          onFailure: (refusal) => Effect.flip(answer(authenticator, refusal)),
+          onSuccess: admit
+        })
+  })
 
 /** The app for a principal who keeps the requirements, for others the answer. */
 const held = <E, R>(
@@ -89,17 +95,19 @@ const guarded = <E, R>(
           onFailure: Effect.succeed,
           onSuccess: (more) => held(authenticator, principal, combine(requirements, more), app)
         })
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    Effect.matchEffect(admitted(authenticator, authenticator.receive(request), requirements), {
-      onFailure: Effect.succeed,
-      onSuccess: (principal) =>
-        Effect.zipWith(
-          Effect.provideService(judged(principal), AccessToken, principal),
-          authenticator.headers(principal),
-          HttpServerResponse.setHeaders
-        )
-    })
-  )
+  const pass = (principal: AccessToken.Principal) => {
+    const answered = Effect.provideService(judged(principal), AccessToken, principal)
+    return Option.isNone(principal.confirmation)
+      ? answered
+      : Effect.zipWith(answered, authenticator.headers(principal), HttpServerResponse.setHeaders)
+  }
+  return Step.withFiber((fiber) => {
+    const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+    const found = Step.now(admitted(authenticator, authenticator.receive(request), requirements), fiber)
+    return AtOnce.isValue(found)
+      ? pass(found.value)
+      : Effect.matchEffect(found, { onFailure: Effect.succeed, onSuccess: pass })
+  })
 }
 
 /**
@@ -124,7 +132,10 @@ const guarded = <E, R>(
 export const protect =
   (requirements: Requirements = {}, needs?: Needs) =>
   <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, Exclude<R, AccessToken> | Authenticator> =>
-    Effect.flatMap(Authenticator, (authenticator) => guarded(authenticator, requirements, needs, app))
+    Effect.withFiberRuntime((fiber) => {
+      const authenticator = Context.unsafeGet(fiber.currentContext, Authenticator)
+      return Step.now(guarded(authenticator, requirements, needs, app), fiber)
+    })
 
 /**
  * Holds the caller to requirements that an app learns on its way: the rest of

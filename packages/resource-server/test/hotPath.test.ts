@@ -4,6 +4,7 @@ import * as Incoming from "effect-oauth-resource-server/Incoming"
 import * as ResourceServer from "effect-oauth-resource-server/ResourceServer"
 import * as TestIssuer from "effect-oauth-testing/TestIssuer"
 import * as AtOnce from "effect-oauth/AtOnce"
+import * as Step from "effect-oauth/Step"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -31,7 +32,7 @@ describe("a token that came before, while its key is at hand", () => {
       assert.isTrue(Exit.isSuccess(exit))
       assert.deepStrictEqual([lines, spans], [[], []])
       const isThere = Effect.withFiberRuntime<boolean>((fiber) =>
-        Effect.succeed(AtOnce.isValue(AtOnce.now(authenticate, fiber)))
+        Effect.succeed(AtOnce.isValue(Step.now(authenticate, fiber)))
       )
       assert.isTrue(yield* isThere, "in the one step that asks")
     }).pipe(Effect.provide(TestIssuer.layer()))

@@ -19,7 +19,7 @@ import type { AuthorizationCode } from "./AuthorizationTransaction.js"
 import { refuse } from "./internal/authorizationResponse.js"
 import { makeOnce } from "./internal/once.js"
 import { violation } from "./internal/violation.js"
-import { makeTokenRequest } from "./internal/tokenRequest.js"
+import * as TokenRequest from "./internal/tokenRequest.js"
 import * as OAuthClient from "./OAuthClient.js"
 import type { TokenEndpoint } from "./TokenEndpoint.js"
 
@@ -89,7 +89,7 @@ export declare namespace CodeExchange {
 export const make: Effect.Effect<CodeExchange.Service, never, OAuthClient.OAuthClient> = Effect.gen(
   function* () {
     const client = yield* OAuthClient.OAuthClient
-    const request = makeTokenRequest(client)
+    const request = TokenRequest.make(client)
     const once = yield* makeOnce
     const operation = "CodeExchange.exchange"
 

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { isValue } from "../http/internal/isValue.js"
+import * as AtOnce from "../http/AtOnce.js"
 import * as SingleFlight from "../http/SingleFlight.js"
 import * as WellKnown from "../http/WellKnown.js"
 import * as Wire from "../http/Wire.js"
@@ -178,7 +178,7 @@ export const make = <R = never>(
           ...rules,
           mutualTls: authentication.usesAlias?.(name)
         })
-        if (isValue(url)) last = { of: known, name, url }
+        if (AtOnce.isValue(url)) last = { of: known, name, url }
         return url
       })
 
@@ -228,7 +228,7 @@ export const make = <R = never>(
             endpointName,
             wire
           })
-          return isValue(credentials) ? credentials : Effect.provide(credentials, context)
+          return AtOnce.isValue(credentials) ? credentials : Effect.provide(credentials, context)
         }),
       serverKeys,
       verifyIdToken: (idToken, expectation) =>

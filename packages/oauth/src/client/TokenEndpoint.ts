@@ -6,7 +6,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { GrantType } from "../protocol/GrantType.js"
 import type {
   DiscoveryError,
   JwtError,
@@ -16,8 +15,7 @@ import type {
   TransportError
 } from "../protocol/OAuthError.js"
 import type { TokenSet } from "../protocol/TokenSet.js"
-import type { Parameter } from "./ClientAuthentication.js"
-import { makeTokenRequest } from "./internal/tokenRequest.js"
+import * as TokenRequest from "./internal/tokenRequest.js"
 import { violation } from "./internal/violation.js"
 import * as OAuthClient from "./OAuthClient.js"
 
@@ -54,21 +52,7 @@ export declare namespace TokenEndpoint {
    * @since 0.1.0
    * @category models
    */
-  export interface Grant {
-    /** The flow method, for errors: `"Refresh.refresh"`. */
-    readonly operation: string
-    readonly grantType: GrantType
-    /** In order; a name may come more than once where its specification says so (`resource`, `audience`). */
-    readonly parameters: ReadonlyArray<Parameter>
-    /** The scope to ask for; none sends no `scope`. */
-    readonly scope?: ReadonlyArray<string> | undefined
-    /** The scope that silence of the server means, where it is not `scope`. */
-    readonly defaultScope?: ReadonlyArray<string> | undefined
-    /** Parameters of the caller's own, such as a provider's `audience`; none that the grant or the client sets. */
-    readonly extra?: Readonly<Record<string, string>> | undefined
-    /** Comes right before sending: endpoint, credentials and proof are there. A failure without it has spent nothing. */
-    readonly sending?: Effect.Effect<void> | undefined
-  }
+  export interface Grant extends TokenRequest.Grant {}
 
   /**
    * @since 0.1.0
@@ -99,7 +83,7 @@ export declare namespace TokenEndpoint {
 export const make: Effect.Effect<TokenEndpoint.Service, never, OAuthClient.OAuthClient> = Effect.map(
   OAuthClient.OAuthClient,
   (client): TokenEndpoint.Service => {
-    const request = makeTokenRequest(client)
+    const request = TokenRequest.make(client)
     return {
       request: (grant) =>
         grant.grantType === "password" ? Effect.fail(passwordGrant(grant.operation)) : request(grant)

@@ -7,11 +7,16 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
-import { isValue } from "./internal/isValue.js"
+import * as Exit from "effect/Exit"
 
-export { isValue }
+/**
+ * Whether an effect is a value that is there.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isValue = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /**
  * `Effect.flatMap`, at once for a value; `f` must only be called while a fiber
@@ -35,36 +40,3 @@ export const map = <A, E, R, B>(
   effect: Effect.Effect<A, E, R>,
   f: (value: A) => B
 ): Effect.Effect<B, E, R> => (isValue(effect) ? Effect.succeed(f(effect.value)) : Effect.map(effect, f))
-
-const stepKey: unique symbol = Symbol.for("effect-oauth/AtOnce/step")
-
-type RunningFiber = Fiber.RuntimeFiber<unknown, unknown>
-
-interface Step<A, E, R> extends Effect.Effect<A, E, R> {
-  readonly [stepKey]: (fiber: RunningFiber) => Effect.Effect<A, E, R>
-}
-
-const isStep = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Step<A, E, R> =>
-  Predicate.hasProperty(effect, stepKey)
-
-/**
- * `Effect.withFiberRuntime`, which is one step of the fiber, and which `now` can
- * take within another.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const withFiber = <A, E = never, R = never>(
-  step: (fiber: RunningFiber) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Object.assign(Effect.withFiberRuntime<A, E, R>(step), { [stepKey]: step })
-
-/**
- * What is left of an effect once its first step was taken, where it was made by
- * `withFiber`: often a value. Others are left as they are. To be called by a step
- * of this fiber, which goes on with what it gives, once.
- *
- * @since 0.1.0
- * @category sequencing
- */
-export const now = <A, E, R>(effect: Effect.Effect<A, E, R>, fiber: RunningFiber): Effect.Effect<A, E, R> =>
-  isStep(effect) ? effect[stepKey](fiber) : effect

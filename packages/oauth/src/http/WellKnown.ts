@@ -124,7 +124,7 @@ export const firstDocument = (
       } else if (answer.right !== undefined && isDocument(answer.right)) {
         return { url, json: answer.right }
       } else {
-        tried.push(`${Endpoint.show(url)} (JSON, but not a metadata document)`)
+        tried.push(`${Endpoint.show(url)} (no metadata document)`)
       }
     }
     // An outage is not an absence.

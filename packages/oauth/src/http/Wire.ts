@@ -289,14 +289,7 @@ const sameOrigin = (from: string, location: string | undefined): Option.Option<s
     : Option.none()
 
 /** Header names whose values are hidden wherever a request is printed. */
-const secretHeaders = [
-  "authorization",
-  "dpop",
-  "cookie",
-  "set-cookie",
-  "oauth-client-attestation",
-  "oauth-client-attestation-pop"
-]
+const secretHeaders = /^(authorization|dpop|(set-)?cookie|oauth-client-attestation(-pop)?)$/i
 
 /**
  * In the fiber of an exchange: no redirect, no trace header, no span; and nothing of its errors in a log, since
@@ -331,7 +324,7 @@ const settings = (id: FiberId.Single, refs: FiberRefs.FiberRefs, scope: Scope.Sc
     // FetchHttpClient follows redirects unless told otherwise.
     redirect: "manual" as const
   }
-  const names = [...FiberRefs.getOrDefault(refs, Headers.currentRedactedNames), ...secretHeaders]
+  const names = [...FiberRefs.getOrDefault(refs, Headers.currentRedactedNames), secretHeaders]
   return [
     [
       FiberRef.currentContext,

@@ -15,6 +15,7 @@ import * as Text from "../protocol/Text.js"
 import type { Admitted, Judged, Reader } from "./internal/admit.js"
 import { admit, judge, Refusal } from "./internal/admit.js"
 import * as AtOnce from "../http/AtOnce.js"
+import * as Step from "../http/Step.js"
 import type { Problem } from "./internal/claimRules.js"
 import { embeddedKey, nameOf } from "./internal/embeddedKey.js"
 import * as KnownHeaders from "./internal/knownHeaders.js"
@@ -60,6 +61,8 @@ export declare namespace JwtVerifier {
       token: Redacted.Redacted<string> | string,
       profile: JwtProfile<A>
     ) => Effect.Effect<VerifiedJwt<A>, JwtError | KeyringError>
+    /** Whether this very token was verified before and is remembered. It may have expired since. */
+    readonly isKnown?: ((token: string) => boolean) | undefined
   }
 }
 
@@ -158,7 +161,7 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     ): Effect.Effect<VerificationKey.VerificationKey, JwtError | KeyringError> => {
       const found =
         profile.key === "header" ? embedded(header) : keyring.verificationKey(judged.issuer, header)
-      const key = AtOnce.now(found, fiber)
+      const key = Step.now(found, fiber)
       return AtOnce.isValue(key)
         ? key
         : Effect.catchAll(key, (error) => {
@@ -256,8 +259,9 @@ export const fromKeyring = (keyring: Keyring, options: Options = {}): Effect.Eff
     }
 
     return {
+      isKnown: remembered?.has,
       verify: <A>(token: Redacted.Redacted<string> | string, profile: JwtProfile<A>) =>
-        AtOnce.withFiber<VerifiedJwt<A>, JwtError | KeyringError>((fiber) => {
+        Step.withFiber<VerifiedJwt<A>, JwtError | KeyringError>((fiber) => {
           const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
           const now = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
           const text = typeof token === "string" ? token : Redacted.value(token)

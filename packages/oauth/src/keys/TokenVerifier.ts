@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as AtOnce from "../http/AtOnce.js"
+import * as Step from "../http/Step.js"
 import { JwtError } from "../protocol/OAuthError.js"
 import type { KeyringError } from "../protocol/OAuthError.js"
 import type { JwtClaims } from "./Jwt.js"
@@ -50,6 +51,11 @@ export declare namespace TokenVerifier {
     readonly verify: (
       token: Redacted.Redacted<string>
     ) => Effect.Effect<VerifiedToken, JwtError | KeyringError>
+    /**
+     * Whether this very token was good before and is remembered, which says
+     * nothing about whether it still is. Not there where nothing is remembered.
+     */
+    readonly isKnown?: ((token: string) => boolean) | undefined
   }
 }
 
@@ -91,9 +97,10 @@ export const makeJwt = (
       return scope
     }
     return {
+      isKnown: verifier.isKnown,
       verify: (token) =>
-        AtOnce.withFiber((fiber) =>
-          AtOnce.map(AtOnce.now(verifier.verify(token, profile), fiber), ({ claims, verifiedAt }) => ({
+        Step.withFiber((fiber) =>
+          AtOnce.map(Step.now(verifier.verify(token, profile), fiber), ({ claims, verifiedAt }) => ({
             claims,
             scope: scopeOf(claims),
             verifiedAt

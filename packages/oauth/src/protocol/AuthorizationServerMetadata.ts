@@ -40,10 +40,6 @@ const members = {
   introspection_endpoint_auth_methods_supported: "list",
   introspection_endpoint_auth_signing_alg_values_supported: "list",
   code_challenge_methods_supported: "list",
-  service_documentation: "text",
-  ui_locales_supported: "list",
-  op_policy_uri: "text",
-  op_tos_uri: "text",
   signed_metadata: "text",
 
   // OpenID Connect Discovery 1.0 section 3
@@ -58,22 +54,15 @@ const members = {
   request_object_signing_alg_values_supported: "list",
   request_object_encryption_alg_values_supported: "list",
   request_object_encryption_enc_values_supported: "list",
-  display_values_supported: "list",
-  claim_types_supported: "list",
   claims_supported: "list",
-  claims_locales_supported: "list",
   claims_parameter_supported: "flag",
   request_parameter_supported: "flag",
-  request_uri_parameter_supported: "flag",
-  require_request_uri_registration: "flag",
 
-  // OpenID Connect Session Management, Front-Channel and Back-Channel Logout, Initiating User Registration
-  check_session_iframe: "text",
+  // OpenID Connect Front-Channel and Back-Channel Logout
   frontchannel_logout_supported: "flag",
   frontchannel_logout_session_supported: "flag",
   backchannel_logout_supported: "flag",
   backchannel_logout_session_supported: "flag",
-  prompt_values_supported: "list",
 
   // RFC 8705 section 5, RFC 9101 section 10.5, RFC 9126 section 5, RFC 9207 section 3
   tls_client_certificate_bound_access_tokens: "flag",
@@ -107,7 +96,7 @@ const members = {
 /**
  * The metadata of an authorization server, with the member names of the
  * registry ("OAuth Authorization Server Metadata"). Members which the toolkit
- * does not know are kept as they came.
+ * does not know, or which are for people to read, are kept as they came.
  *
  * @since 0.1.0
  * @category models

@@ -88,7 +88,7 @@ const wrong = (url: string, options?: Options): string | undefined => {
   const host = authority.exec(place)?.[1]?.toLowerCase()
   const parsed = Option.getOrUndefined(parseUrl(url))
   if (host === undefined || parsed?.hostname !== host || parsed.port === "0") {
-    return "has a host or port that is not written plainly, in canonical form"
+    return "has a host or port that is not written plainly"
   }
   if (options?.allowInsecure) return undefined
   if (scheme.toLowerCase() === "http" && !loopbackHost.test(host)) {

@@ -181,8 +181,7 @@ describe("RFC 8414 section 2: an endpoint may have methods of its own", () => {
             {}
           )
           const token = seen?.form.get("client_assertion") ?? ""
-          const jwks = yield* keys.jwks
-          const known = jose.createLocalJWKSet({ keys: jwks.keys.map((key) => ({ ...key })) })
+          const known = jose.createLocalJWKSet(JSON.parse(JSON.stringify(yield* keys.jwks)))
           yield* Effect.promise(() => jose.jwtVerify(token, known, { currentDate: new Date(0) }))
           return jose.decodeProtectedHeader(token).kid
         })

@@ -48,7 +48,7 @@ describe("ClientIdMetadata.urlProblem", () => {
     ["https://client.example/a/%2E%2e/b", "segment"],
     ["https://client.example/a/.%2e", "segment"],
     ["https://client.example\\/a", "character"],
-    ["https://2130706433/a", "canonical"],
+    ["https://2130706433/a", "not written plainly"],
     ["app", "not an absolute"],
     ["", "not an absolute"]
   ])("seeds 4.8, draft section 3: %j may not", (id, why) => {

@@ -242,6 +242,23 @@ describe("JwtVerifier: remembered tokens", () => {
     })
   )
 
+  it.effect(
+    "is known once it was good, whole, and until it is forgotten; without a memory nothing tells",
+    () =>
+      Effect.gen(function* () {
+        const { verifier } = yield* remembering(yield* ringOf(key.jwk), 10)
+        const forged = `${token.slice(0, 40)}${token.charAt(40) === "A" ? "B" : "A"}${token.slice(41)}`
+        assert.strictEqual(verifier.isKnown?.(token), false)
+        yield* outcome(verifier.verify(forged, profile))
+        yield* verifier.verify(token, profile)
+        assert.deepStrictEqual([verifier.isKnown?.(token), verifier.isKnown?.(forged)], [true, false])
+        yield* TestClock.adjust("330 seconds")
+        yield* outcome(verifier.verify(token, profile))
+        assert.strictEqual(verifier.isKnown?.(token), false)
+        assert.isUndefined((yield* remembering(yield* ringOf(key.jwk), 0)).verifier.isKnown)
+      })
+  )
+
   it.effect("what is remembered cannot be changed by those it is given to", () =>
     Effect.gen(function* () {
       const nested = compact(goodHeader(key), { ...goodClaims, realm: { roles: ["user"] } }, key.privateKey)

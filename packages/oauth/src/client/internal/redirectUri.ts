@@ -14,7 +14,7 @@ export const chooseRedirectUri = (
   const [first] = registered
   const chosen = wanted ?? first
   if (chosen === undefined) {
-    return refuse(operation, "invalid_request", "no redirect URI: give one to the request or to the client")
+    return refuse(operation, "invalid_request", "no redirect URI: give one to request or client")
   }
   if (registered.length === 0) {
     return Option.match(Endpoint.redirectUriProblem(chosen, wire.limits), {

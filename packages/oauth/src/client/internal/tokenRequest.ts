@@ -6,15 +6,45 @@ import * as Wire from "../../http/Wire.js"
 import * as GrantType from "../../protocol/GrantType.js"
 import * as Scope from "../../protocol/Scope.js"
 import * as TokenResponse from "../../protocol/TokenResponse.js"
+import type {
+  DiscoveryError,
+  JwtError,
+  KeyringError,
+  OAuthResponseError,
+  ProtocolViolation,
+  TransportError
+} from "../../protocol/OAuthError.js"
+import type { TokenSet } from "../../protocol/TokenSet.js"
 import type { Parameter } from "../ClientAuthentication.js"
 import type { OAuthClient } from "../OAuthClient.js"
-import type { TokenEndpoint } from "../TokenEndpoint.js"
 import { opened } from "./encrypted.js"
 import * as FormRequest from "./formRequest.js"
 import * as RequestRules from "./requestRules.js"
 
+type RequestError =
+  TransportError | OAuthResponseError | ProtocolViolation | DiscoveryError | KeyringError | JwtError
+
+/** What is particular to a grant. */
+export interface Grant {
+  /** The flow method, for errors: `"Refresh.refresh"`. */
+  readonly operation: string
+  readonly grantType: GrantType.GrantType
+  /** In order; a name may come more than once where its specification says so (`resource`, `audience`). */
+  readonly parameters: ReadonlyArray<Parameter>
+  /** The scope to ask for; none sends no `scope`. */
+  readonly scope?: ReadonlyArray<string> | undefined
+  /** The scope that silence of the server means, where it is not `scope`. */
+  readonly defaultScope?: ReadonlyArray<string> | undefined
+  /** Parameters of the caller's own, such as a provider's `audience`; none that the grant or the client sets. */
+  readonly extra?: Readonly<Record<string, string>> | undefined
+  /** Comes right before sending: endpoint, credentials and proof are there. A failure without it has spent nothing. */
+  readonly sending?: Effect.Effect<void> | undefined
+}
+
 /** What `TokenEndpoint.request` does, for a grant that may be asked for. */
-export const makeTokenRequest = (client: OAuthClient.Service): TokenEndpoint.Service["request"] => {
+export const make = (
+  client: OAuthClient.Service
+): ((grant: Grant) => Effect.Effect<TokenSet, RequestError>) => {
   const measured = Telemetry.makeTokenRequestMeter()
   return (grant) =>
     Effect.gen(function* () {

@@ -33,17 +33,14 @@ export const readBody = (
   const read =
     source === undefined
       ? Effect.catchAll(
-          Stream.runForEachChunk(response.stream, (incoming) => {
-            for (const bytes of incoming) if (!take(bytes)) return tooLarge
-            return Effect.void
-          }),
+          Stream.runForEachChunk(response.stream, (incoming) =>
+            [...incoming].every(take) ? Effect.void : tooLarge
+          ),
           (error) =>
-            error._tag === "TransportError"
-              ? Effect.fail(error)
-              : error.reason === "EmptyBody"
-                ? // No body at all is an empty body.
-                  Effect.void
-                : Effect.fail(broken(operation, url))
+            // No body at all is an empty body.
+            error.reason === "EmptyBody"
+              ? Effect.void
+              : Effect.fail(error._tag === "TransportError" ? error : broken(operation, url))
         )
       : Effect.tryPromise({
           try: async () => {
@@ -68,15 +65,26 @@ const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
  * What the responses of the platform's clients for fetch and undici read from. To run a `Stream` over it takes
  * longer than all the rest of an exchange; a response that has none is read so all the same.
  */
-const sourceOf = (response: object): AsyncIterable<Uint8Array> | undefined =>
-  Predicate.hasProperty(response, "source") &&
-  Predicate.hasProperty(response.source, "body") &&
-  isIterable(response.source.body)
-    ? response.source.body
-    : undefined
+const sourceOf = (response: object): AsyncIterable<Uint8Array> | undefined => {
+  if (!Predicate.hasProperty(response, "source") || !Predicate.hasProperty(response.source, "body")) return
+  const { body } = response.source
+  return isStream(body) ? parts(body.getReader()) : isIterable(body) ? body : undefined
+}
+
+const isStream = (body: unknown): body is ReadableStream<Uint8Array> =>
+  Predicate.hasProperty(body, "getReader")
 
 const isIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
+
+/** Not every browser iterates over a stream, and where one does its reader is quicker. */
+async function* parts(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value
+  } finally {
+    await reader.cancel()
+  }
+}
 
 /** The connection broke, or there never was one. */
 export const broken = (operation: string, url: string): TransportError =>
@@ -85,5 +93,5 @@ export const broken = (operation: string, url: string): TransportError =>
     reason: "unreachable",
     url,
     retriable: true,
-    message: `${operation}: ${url} could not be reached, or the connection broke. Check the address, network and proxy.`
+    message: `${operation}: ${url} could not be reached, or the connection broke. Check address, network and proxy.`
   })

@@ -8,7 +8,7 @@ import * as FiberId from "effect/FiberId"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as AtOnce from "../../http/AtOnce.js"
+import * as Step from "../../http/Step.js"
 import * as Telemetry from "../../http/Telemetry.js"
 import type { KeyringError } from "../../protocol/OAuthError.js"
 import type { JsonWebKeySet } from "../Jwk.js"
@@ -98,7 +98,7 @@ export class JwksCache {
 
   verificationKey(issuer: string, header: JwtHeader): Lookup {
     return issuer === this.issuer
-      ? AtOnce.withFiber(({ currentDefaultServices }) =>
+      ? Step.withFiber(({ currentDefaultServices }) =>
           this.#lookUpAt(header, Context.get(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis())
         )
       : Effect.fail(Index.noKey("not_found", issuer))

@@ -2,7 +2,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as AtOnce from "../../http/AtOnce.js"
+import * as Step from "../../http/Step.js"
 import * as WellKnown from "../../http/WellKnown.js"
 import * as Wire from "../../http/Wire.js"
 import * as AuthorizationServerMetadata from "../../protocol/AuthorizationServerMetadata.js"
@@ -100,11 +100,11 @@ export const remoteKeyring = (
 
     return {
       verificationKey: (issuer, header) =>
-        AtOnce.withFiber((fiber) => {
+        Step.withFiber((fiber) => {
           const ring = ringOf(issuer)
           return ring === undefined
             ? Effect.fail(Index.noKey("not_found", issuer))
-            : AtOnce.now(ring.verificationKey(issuer, header), fiber)
+            : Step.now(ring.verificationKey(issuer, header), fiber)
         }),
       signingKey: () => Effect.fail(Index.signsNothing()),
       jwks: Effect.succeed({ keys: [] })
