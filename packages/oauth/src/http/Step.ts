@@ -5,19 +5,22 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
-
-const stepKey: unique symbol = Symbol.for("effect-oauth/Step")
 
 type RunningFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-interface Step<A, E, R> extends Effect.Effect<A, E, R> {
-  readonly [stepKey]: (fiber: RunningFiber) => Effect.Effect<A, E, R>
+class Step<A, E, R> extends Effectable.Class<A, E, R> {
+  constructor(readonly take: (fiber: RunningFiber) => Effect.Effect<A, E, R>) {
+    super()
+  }
+
+  commit(): Effect.Effect<A, E, R> {
+    return Effect.withFiberRuntime<A, E, R>(this.take)
+  }
 }
 
-const isStep = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Step<A, E, R> =>
-  Predicate.hasProperty(effect, stepKey)
+const isStep = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Step<A, E, R> => effect instanceof Step
 
 /**
  * `Effect.withFiberRuntime`, which is one step of the fiber, and which `now` can
@@ -28,7 +31,7 @@ const isStep = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Step<A, E, R
  */
 export const withFiber = <A, E = never, R = never>(
   step: (fiber: RunningFiber) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Object.assign(Effect.withFiberRuntime<A, E, R>(step), { [stepKey]: step })
+): Effect.Effect<A, E, R> => new Step(step)
 
 /**
  * What is left of an effect once its first step was taken, where it was made by
@@ -39,4 +42,4 @@ export const withFiber = <A, E = never, R = never>(
  * @category sequencing
  */
 export const now = <A, E, R>(effect: Effect.Effect<A, E, R>, fiber: RunningFiber): Effect.Effect<A, E, R> =>
-  isStep(effect) ? effect[stepKey](fiber) : effect
+  isStep(effect) ? effect.take(fiber) : effect
