@@ -5,6 +5,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as OAuthHttpClient from "effect-oauth/OAuthHttpClient"
 import type { TokenSet } from "effect-oauth/TokenSet"
+import * as Redirects from "effect-oauth/Redirects"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -26,9 +27,13 @@ const atHand = Effect.succeed(tokens)
 
 const answer = new Response(null, { status: 204 })
 /** Without the span that every request makes, which would be most of what is measured. */
-const memory = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, answer))).pipe(
-  HttpClient.withTracerDisabledWhen(() => true)
-)
+const makeMemory = () =>
+  HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, answer))).pipe(
+    HttpClient.withTracerDisabledWhen(() => true)
+  )
+const memory = makeMemory()
+/** As `NodeHttp.layer` makes its own. */
+const staying = Redirects.neverFollowed(makeMemory())
 
 const request = HttpClientRequest.get("https://api.example/v1/notes/42")
 
@@ -56,17 +61,23 @@ export const attaching = async (): Promise<Group> => {
     })
   )
   const ours = carrying(memory)
+  const oursStaying = carrying(staying)
   return {
     name: "Attaching a token",
     clock: "undisturbed",
     tasks: [
       { name: "HttpClient", run: (count) => Effect.runPromise(send(memory, count)) },
-      { name: "effect-oauth", run: (count) => Effect.runPromise(send(ours, count)) },
+      { name: "effect-oauth, NodeHttp", run: (count) => Effect.runPromise(send(oursStaying, count)) },
+      { name: "effect-oauth, fetch", run: (count) => Effect.runPromise(send(ours, count)) },
       {
-        name: "effect-oauth, redirects manual in the program",
+        name: "effect-oauth, fetch, redirects manual in the program",
         run: (count) => Effect.runPromise(manual(send(ours, count)))
       }
     ],
-    goals: { "effect-oauth": goals, "effect-oauth, redirects manual in the program": goals }
+    goals: {
+      "effect-oauth, NodeHttp": goals,
+      "effect-oauth, fetch": goals,
+      "effect-oauth, fetch, redirects manual in the program": goals
+    }
   }
 }

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { KeyringError } from "effect-oauth/OAuthError"
+import * as Redirects from "effect-oauth/Redirects"
 import { X509Certificate } from "node:crypto"
 import { createSecureContext } from "node:tls"
 
@@ -65,7 +66,7 @@ export const make = (options: Options): Effect.Effect<HttpClient.HttpClient, Key
       Effect.sync(() => new Undici.Agent({ connect: tls })),
       (dispatcher) => Effect.promise(() => dispatcher.destroy())
     )
-    return NodeHttpClient.makeUndici(agent)
+    return Redirects.neverFollowed(NodeHttpClient.makeUndici(agent))
   })
 
 /**

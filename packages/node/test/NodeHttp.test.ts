@@ -1,12 +1,17 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as NodeHttp from "effect-oauth-node/NodeHttp"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
 import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as OAuthClient from "effect-oauth/OAuthClient"
+import * as OAuthHttpClient from "effect-oauth/OAuthHttpClient"
+import * as Redirects from "effect-oauth/Redirects"
+import type { TokenSet } from "effect-oauth/TokenSet"
 import { createServer } from "node:http"
 
 /** A token endpoint that counts its connections. */
@@ -97,5 +102,45 @@ describe("NodeHttp", () => {
         { until: (open) => open === 0 }
       )
     })
+  )
+
+  it.scopedLive("DESIGN rule 2: it follows no redirect, as it is known not to, and the token stays", () =>
+    Effect.gen(function* () {
+      const arrived: Array<string> = []
+      const http = createServer((request, response) => {
+        arrived.push(`${request.url} ${request.headers.authorization}`)
+        response.writeHead(307, { location: "/elsewhere" }).end()
+      })
+      yield* Effect.acquireRelease(
+        Effect.async<void>((resume) => {
+          http.listen(0, "127.0.0.1", () => resume(Effect.void))
+        }),
+        () =>
+          Effect.sync(() => {
+            http.close()
+            http.closeAllConnections()
+          })
+      )
+      const address = http.address()
+      const api = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+      const client = yield* HttpClient.HttpClient
+      assert.isTrue(Redirects.areNeverFollowed(client))
+      const token: TokenSet = {
+        issuer: "https://as.example",
+        accessToken: Redacted.make("token"),
+        tokenType: "Bearer",
+        expiresAt: Option.none(),
+        scope: [],
+        refreshToken: Option.none(),
+        idToken: Option.none(),
+        issuedTokenType: Option.none(),
+        authorizationDetails: Option.none(),
+        additional: Redacted.make({})
+      }
+      const tokens = { get: Effect.succeed(token), renew: () => Effect.succeed(token) }
+      const carrying = yield* OAuthHttpClient.transform({ tokens, resources: [api] })
+      assert.strictEqual((yield* carrying(client).get(`${api}/here`)).status, 307)
+      assert.deepStrictEqual(arrived, ["/here Bearer token"])
+    }).pipe(Effect.provide(NodeHttp.layer))
   )
 })

@@ -2,6 +2,7 @@
 export * as AtOnce from "./AtOnce.js"
 export * as FlightCache from "./FlightCache.js"
 export * as HttpLimits from "./HttpLimits.js"
+export * as Redirects from "./Redirects.js"
 export * as SingleFlight from "./SingleFlight.js"
 export * as Step from "./Step.js"
 export * as Telemetry from "./Telemetry.js"

@@ -154,9 +154,12 @@ export interface Transform<out F> {
  * headers; a tracer that prints the failure in a span whole, and not its words,
  * prints what was sent.
  *
- * For `FetchHttpClient` it sets `redirect` in the `RequestInit` of the program's
- * context, in the place of one that its layer was built with. A program that
- * provides `{ redirect: "manual" }` itself spares that on each request.
+ * For a client that may follow redirects by itself, as `FetchHttpClient` does, it
+ * sets `redirect` in the `RequestInit` of the program's context, in the place of
+ * one that its layer was built with. That is spared on each request with a client
+ * that never follows any (`Redirects.neverFollowed`, as `NodeHttp.layer` of
+ * `effect-oauth-node` says of its own), or where the program provides
+ * `{ redirect: "manual" }` itself.
  *
  * Put `HttpClient.filterStatusOk` around this client, not below it, and
  * `HttpClient.withScope` below it. Fails with `forbidden_url` for a resource that

@@ -1,9 +1,16 @@
 /** Rule 2 of the wire, and issue 5: the token never goes along with a redirect. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Dpop from "effect-oauth/Dpop"
 import * as OAuthHttpClient from "effect-oauth/OAuthHttpClient"
+import * as Redirects from "effect-oauth/Redirects"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as R from "./support/resource.js"
@@ -104,6 +111,44 @@ describe("a redirect", () => {
         ]
       )
     }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it.effect("a client that is known to follow none is not told so; one that is made of it is", () =>
+    Effect.gen(function* () {
+      const seen: Array<string | undefined> = []
+      const client = HttpClient.make((request, _url, _signal, fiber) => {
+        const init = Context.getOption(fiber.currentContext, FetchHttpClient.RequestInit)
+        seen.push(Option.getOrUndefined(init)?.redirect)
+        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("")))
+      })
+      const { tokens } = R.makeTokens()
+      const carrying = yield* OAuthHttpClient.transform({ tokens, resources: [R.api] })
+      yield* carrying(client).get(R.api)
+      const known = Redirects.neverFollowed(client)
+      yield* carrying(known).get(R.api)
+      yield* carrying(HttpClient.mapRequest(known, (request) => request)).get(R.api)
+      yield* carrying(HttpClient.followRedirects(known)).get(R.api)
+      yield* carrying(known).get(R.api)
+      assert.deepStrictEqual(seen, ["manual", undefined, "manual", "manual", undefined])
+    })
+  )
+
+  it.effect("DPoP: a client that is known to follow none hides the proof in its span all the same", () =>
+    Effect.gen(function* () {
+      const hidden: Array<boolean> = []
+      const client = Redirects.neverFollowed(
+        HttpClient.make((request, _url, _signal, fiber) => {
+          const redacted = Headers.redact(request.headers, fiber.getFiberRef(Headers.currentRedactedNames))
+          hidden.push(Redacted.isRedacted(redacted["dpop"]), Redacted.isRedacted(redacted["authorization"]))
+          return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("")))
+        })
+      )
+      const { tokens } = R.makeTokens({ tokenType: "DPoP" })
+      const dpop = yield* Dpop.make()
+      const carrying = yield* OAuthHttpClient.transform({ tokens, dpop, resources: [R.api] })
+      yield* carrying(client).get(R.api)
+      assert.deepStrictEqual(hidden, [true, true])
+    })
   )
 
   it.scopedLive("followRedirects around the client judges each request by its own URL", () =>

@@ -14,6 +14,8 @@ import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Dpop from "../../../client/Dpop.js"
+import * as AtOnce from "../../../http/AtOnce.js"
+import * as Redirects from "../../../http/Redirects.js"
 import * as Endpoint from "../../../protocol/Endpoint.js"
 import { ProtocolViolation, TransportError } from "../../../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../../../protocol/OAuthError.js"
@@ -62,13 +64,13 @@ export const make = (places: Places, dpop: Dpop.Dpop | undefined): Carry => {
           request.headers["authorization"] !== undefined || !places(request.url)
             ? Effect.succeed(request)
             : Effect.flatMap(obtain, (tokens) =>
-                Effect.map(authorize(tokens, request), (sent) => {
+                AtOnce.map(authorize(tokens, request), (sent) => {
                   by = { tokens, request, sent }
                   return sent
                 })
               )
       )
-      const confine = confinementOf(fiber)
+      const confine = confinementOf(fiber, Redirects.areNeverFollowed(client))
       const confined =
         confine === undefined
           ? carrying
@@ -135,7 +137,8 @@ const absolute = (request: HttpClientRequest.HttpClientRequest): string =>
 
 /**
  * Does not follow redirects, and hides these headers in spans. Nothing is to be
- * done, and nothing is spent, where the program has both so for all requests.
+ * done, and nothing is spent, where the client or the program has both so for all
+ * requests.
  */
 const makeConfinement = (secretHeaders: ReadonlyArray<string>) => {
   // Most requests of a program come with the context of the one before.
@@ -143,15 +146,16 @@ const makeConfinement = (secretHeaders: ReadonlyArray<string>) => {
     | {
         readonly context: Context.Context<never>
         readonly names: Names
+        readonly stays: boolean
         readonly confine: Confine | undefined
       }
     | undefined
 
-  return (fiber: Fiber.RuntimeFiber<unknown, unknown>): Confine | undefined => {
+  return (fiber: Fiber.RuntimeFiber<unknown, unknown>, stays: boolean): Confine | undefined => {
     const context = fiber.currentContext
     const names = fiber.getFiberRef(Headers.currentRedactedNames)
-    if (last?.context !== context || last.names !== names) {
-      last = { context, names, confine: confinement(context, names, secretHeaders) }
+    if (last?.context !== context || last.names !== names || last.stays !== stays) {
+      last = { context, names, stays, confine: confinement(context, names, stays, secretHeaders) }
     }
     return last.confine
   }
@@ -164,18 +168,19 @@ type Confine = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 const confinement = (
   context: Context.Context<never>,
   names: Names,
+  stays: boolean,
   secretHeaders: ReadonlyArray<string>
 ): Confine | undefined => {
   const init = Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
   const shown = secretHeaders.filter((name) => !names.includes(name))
-  if (init?.redirect === "manual" && shown.length === 0) return undefined
+  const hidden: Confine | undefined =
+    shown.length === 0 ? undefined : Effect.locally(Headers.currentRedactedNames, [...names, ...shown])
+  if (stays || init?.redirect === "manual") return hidden
   // FetchHttpClient follows redirects unless told otherwise.
   const manual = Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
   return (effect) => {
     const once = within(effect, context, manual)
-    return shown.length === 0
-      ? once
-      : Effect.locally(once, Headers.currentRedactedNames, [...names, ...shown])
+    return hidden === undefined ? once : hidden(once)
   }
 }
 
