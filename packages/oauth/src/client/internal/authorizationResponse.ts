@@ -43,7 +43,7 @@ export const checkState = (
   if (state === undefined) return refuse(operation, "state_missing", "the response has no state")
   return Text.equalsConstantTime(state, Redacted.value(transaction.state))
     ? Effect.void
-    : refuse(operation, "state_mismatch", "the state of the response is not that of this authorization")
+    : refuse(operation, "state_mismatch", "the response has another state")
 }
 
 /** The code of a response whose state is right: first who answers (the server, or one that it speaks for), then what. */
