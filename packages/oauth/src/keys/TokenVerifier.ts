@@ -74,6 +74,9 @@ export interface VerifiedToken {
   readonly verifiedAt: number
 }
 
+/** How many scopes are kept as lists. */
+const mostScopes = 256
+
 /**
  * Makes a verifier of JWTs by one profile of access tokens
  * (`JwtProfile.accessToken`, RFC 9068 section 4, or a lenient one), with the
@@ -87,13 +90,16 @@ export const makeJwt = (
   options?: JwtVerifier.Options
 ): Effect.Effect<TokenVerifier.Service, never, KeyringService> =>
   Effect.map(JwtVerifier.make(options), (verifier) => {
-    // A token that is remembered keeps its claims, and so its scope.
-    const scopes = new WeakMap<JwtClaims, ReadonlyArray<string>>()
+    // Issuers grant few scopes, and those again and again.
+    const known = new Map<string, ReadonlyArray<string>>()
     const scopeOf = (claims: JwtClaims): ReadonlyArray<string> => {
-      const known = scopes.get(claims)
-      if (known !== undefined) return known
+      const text = claims["scope"] ?? claims["scp"]
+      if (typeof text !== "string") return Object.freeze(Jwt.scopes(claims))
+      const found = known.get(text)
+      if (found !== undefined) return found
+      if (known.size >= mostScopes) known.clear()
       const scope = Object.freeze(Jwt.scopes(claims))
-      scopes.set(claims, scope)
+      known.set(text, scope)
       return scope
     }
     return {

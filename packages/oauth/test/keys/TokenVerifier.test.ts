@@ -81,6 +81,15 @@ describe("TokenVerifier", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("each token has its own scope, however many there are and in whatever order they come", () =>
+    Effect.gen(function* () {
+      const scopes = Array.from({ length: 300 }, (_, i) => [`notes:${i}`, "notes:read"])
+      for (const scope of [...scopes, ...scopes.slice(0, 3)]) {
+        assert.deepStrictEqual((yield* verify(yield* mint({ scope }))).scope, scope)
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("refuses by the profile, and fetches nothing to do so", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* verdict(yield* mint({ audience: "https://other.test" })), "JwtError audience")
