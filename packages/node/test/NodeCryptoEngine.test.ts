@@ -64,24 +64,6 @@ describe("where an expensive operation runs", () => {
     })
   )
 
-  it.live(
-    "here, for fibers that begin in jobs of their own, as those of several connections do in one turn",
-    () =>
-      Effect.gen(function* () {
-        const traffic = Traffic.make()
-        const alone = yield* Effect.async<ReadonlyArray<boolean>>((resume) => {
-          const told: Array<boolean> = []
-          for (let i = 0; i < 3; i++) {
-            setImmediate(() => {
-              told.push(Effect.runSync(Effect.sync(traffic.isAlone)))
-              if (told.length === 3) resume(Effect.succeed(told))
-            })
-          }
-        })
-        assert.deepStrictEqual(alone, [true, true, true])
-      })
-  )
-
   it.live("in the pool, for all but the first of many at once", () =>
     Effect.gen(function* () {
       const traffic = Traffic.make()

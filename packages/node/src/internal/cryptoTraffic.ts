@@ -26,11 +26,10 @@ interface Job {
 /**
  * An operation done at once hides that others are about to follow, so what is
  * in flight is known by two signs. One is the thread pool being at work. The
- * other is another fiber having asked in this very job, before the microtasks
- * that it left: then the operation waits for one microtask, in which the other
- * fibers that are ready to run ask too, and goes to the pool with them; or it is
- * alone after all, and is done here. The requests of several connections are
- * jobs of their own, also where one turn of the event loop brings them.
+ * other is another fiber having asked within this turn of the event loop: then
+ * the operation waits for one microtask, in which the other fibers that are
+ * ready to run ask too, and goes to the pool with them; or it is alone after
+ * all, and is done here.
  *
  * What has begun in the pool cannot be stopped: when its fiber is interrupted
  * it counts as in flight until it ends, and its result goes nowhere.
@@ -39,10 +38,8 @@ export const make = (): Traffic => {
   let inPool = 0
   let lastToAsk: RunningFiber | undefined
   let waiting: Array<Job> = []
-  // Costs less than queueMicrotask, which keeps an asynchronous resource for each.
-  const settled = Promise.resolve()
 
-  const forget = () => {
+  const forgetTurn = () => {
     lastToAsk = undefined
   }
 
@@ -51,7 +48,7 @@ export const make = (): Traffic => {
     const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
     if (lastToAsk === fiber && fiber !== undefined) return true
     const isFirst = lastToAsk === undefined
-    if (isFirst) void settled.then(forget)
+    if (isFirst) setImmediate(forgetTurn)
     lastToAsk = fiber
     return isFirst
   }
