@@ -146,7 +146,10 @@ export const make: Effect.Effect<Authenticator.Service, ResourceServerError, Res
       })
     }
     const certificateOf = yield* Incomings.ClientCertificate
-    const accepted = { schemes: constraint.schemes, isKnown: verifier.isKnown }
+    const accepted = {
+      schemes: constraint.schemes,
+      isKnown: (token: string) => verifier.isKnown?.(token) === true
+    }
 
     const refuse = (refused: Refused.Refused, method: string): Effect.Effect<never, Refusal> =>
       Effect.zipRight(tell(server, refused, method), Effect.fail(refused.refusal))

@@ -185,6 +185,29 @@ describe("keys and verifiers of one's own", () => {
     })
   )
 
+  it.effect(
+    "a verifier that remembers may be a class of the program, and no token is none that it knows",
+    () =>
+      Effect.gen(function* () {
+        class Remembering {
+          readonly #known = new Set(["opaque", ""])
+          isKnown(token: string) {
+            return this.#known.has(token)
+          }
+          verify() {
+            return Effect.succeed({ claims: { sub: "alice" }, scope: [], verifiedAt: 0 })
+          }
+        }
+        const layer = Layer.merge(
+          ResourceServer.layerVerifier({ resource, issuer }),
+          Layer.succeed(TokenVerifier, new Remembering())
+        )
+        assert.isObject(yield* judged(layer, "opaque"))
+        assert.isObject(yield* judged(layer, "another"))
+        assert.strictEqual(yield* judged(layer, ""), "invalid_request")
+      })
+  )
+
   it.effect("a verifier that cannot tell is no refusal of the token", () =>
     Effect.gen(function* () {
       const down = Layer.succeed(TokenVerifier, {

@@ -88,7 +88,7 @@ export interface ClientAuthentication<out R = never> {
   readonly authenticate: (
     request: AuthenticationRequest
   ) => Effect.Effect<Credentials, AuthenticationError, R>
-  /** Whether what goes to an endpoint goes to its alias for mutual TLS (RFC 8705 section 5). */
+  /** Whether what goes to an endpoint goes to its alias for mutual TLS (RFC 8705 section 5): always, or never. */
   readonly usesAlias?: ((endpoint: EndpointName) => boolean) | undefined
   /** Wraps every exchange of the client, where the method learns something from the answers. */
   readonly adapt?: ((wire: Wire) => Wire) | undefined

@@ -165,7 +165,7 @@ export const make = <R = never>(
     const discovered = yield* SingleFlight.make(
       options.metadata === undefined
         ? WellKnown.serverMetadata(wire, "OAuthClient.metadata", issuer, options.discovery)
-        : WellKnown.judged("OAuthClient.metadata", issuer, options.metadata, options.discovery),
+        : WellKnown.judged("OAuthClient.metadata", issuer, { ...options.metadata }, options.discovery),
       "1 hour"
     )
     const metadata = discovered.get

@@ -19,8 +19,7 @@ const mark: unique symbol = Symbol.for("effect-oauth/Redirects/neverFollowed")
  */
 export const neverFollowed = <E, R>(
   client: HttpClient.HttpClient.With<E, R>
-): HttpClient.HttpClient.With<E, R> =>
-  Object.assign(client, { [mark]: true })
+): HttpClient.HttpClient.With<E, R> => Object.assign(client, { [mark]: client })
 
 /**
  * Whether it was said so of this very client.
@@ -28,4 +27,6 @@ export const neverFollowed = <E, R>(
  * @since 0.1.0
  * @category predicates
  */
-export const areNeverFollowed = (client: object): boolean => Predicate.hasProperty(client, mark)
+export const areNeverFollowed = (client: object): boolean =>
+  // Copies, proxies and what inherits from it have the mark as well: of another client.
+  Predicate.hasProperty(client, mark) && client[mark] === client

@@ -112,7 +112,7 @@ export const make: Effect.Effect<Wire, never, HttpClient.HttpClient> = Effect.ge
     if (Option.isSome(problem)) return Effect.fail(forbidden(problem.value))
     const read = Effect.flatMap(
       // A copy, since the abort signal of an exchange belongs to one request value.
-      client.execute(HttpClientRequest.modify(request, {})),
+      client.execute(HttpClientRequest.setHeaders(request, {})),
       (response) => {
         // The platform's responses make them anew for whoever asks.
         const { headers, status } = response

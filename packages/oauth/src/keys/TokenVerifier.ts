@@ -53,7 +53,7 @@ export declare namespace TokenVerifier {
     ) => Effect.Effect<VerifiedToken, JwtError | KeyringError>
     /**
      * Whether this very token was good before and is remembered, which says
-     * nothing about whether it still is. Not there where nothing is remembered.
+     * nothing about whether it still is. It need not be there.
      */
     readonly isKnown?: ((token: string) => boolean) | undefined
   }
@@ -103,7 +103,7 @@ export const makeJwt = (
       return scope
     }
     return {
-      isKnown: verifier.isKnown,
+      isKnown: (token) => verifier.isKnown?.(token) === true,
       verify: (token) =>
         Step.withFiber((fiber) =>
           AtOnce.map(Step.now(verifier.verify(token, profile), fiber), ({ claims, verifiedAt }) => ({

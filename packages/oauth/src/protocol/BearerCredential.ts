@@ -101,7 +101,7 @@ const plain = (value: string, { isKnown, schemes = bearer }: Options): BearerCre
   if (space < 0) return undefined
   const scheme = schemeOf(value.slice(0, space), schemes)
   const token = value.slice(space + 1)
-  return scheme !== undefined && (isKnown?.(token) === true || isToken(token))
+  return scheme !== undefined && token !== "" && (isKnown?.(token) === true || isToken(token))
     ? { _tag: "Token", scheme, token: Redacted.make(token) }
     : undefined
 }

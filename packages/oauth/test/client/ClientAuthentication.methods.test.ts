@@ -9,6 +9,7 @@ import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as Dpop from "effect-oauth/Dpop"
 import * as Introspection from "effect-oauth/Introspection"
 import * as Keyring from "effect-oauth/Keyring"
+import * as SignatureEngine from "effect-oauth/SignatureEngine"
 import type * as OAuthClient from "effect-oauth/OAuthClient"
 import { KeyringError } from "effect-oauth/OAuthError"
 import * as Revocation from "effect-oauth/Revocation"
@@ -164,6 +165,37 @@ describe("RFC 8414 section 2: an endpoint may have methods of its own", () => {
         seen.map(({ form }) => jose.decodeProtectedHeader(form.get("client_assertion") ?? "").kid),
         ["ec", "ed", "ec"]
       )
+    })
+  )
+
+  it.effect("one value of it signs for each client with the engine of that client", () =>
+    Effect.gen(function* () {
+      const one = ClientAuthentication.privateKeyJwt()
+      const keys = yield* Keyring.generate({ alg: "ES256", kid: "one" })
+      const prepared: Array<string> = []
+      const engine = (name: string): SignatureEngine.SignatureEngine.Service => ({
+        ...SignatureEngine.webCrypto,
+        prepareSign: (jwk, algorithm) => {
+          prepared.push(name)
+          return SignatureEngine.webCrypto.prepareSign(jwk, algorithm)
+        }
+      })
+      const engines = [engine("a"), engine("b")]
+      for (const each of engines) {
+        yield* everywhere(
+          {
+            authenticate: (request) =>
+              one
+                .authenticate(request)
+                .pipe(
+                  Effect.provideService(Keyring.KeyringService, keys),
+                  Effect.provideService(SignatureEngine.SignatureEngine, each)
+                )
+          },
+          {}
+        )
+      }
+      assert.deepStrictEqual([...new Set(prepared)], ["a", "b"])
     })
   )
 

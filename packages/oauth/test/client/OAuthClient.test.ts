@@ -1,4 +1,5 @@
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -114,6 +115,45 @@ describe("OAuthClient.layer", () => {
       yield* metadata
       assert.strictEqual(yield* server.count("metadata"), 2)
     }).pipe(Effect.provide(H.layer()))
+  )
+
+  it.scoped("an endpoint is that of the metadata in force, also where the server has another one now", () =>
+    Effect.gen(function* () {
+      const posted: Array<string> = []
+      let token_endpoint = `${H.issuer}/old`
+      const client = HttpClient.make((request) => {
+        if (request.method === "POST") posted.push(request.url)
+        const body =
+          request.method === "GET"
+            ? { issuer: H.issuer, token_endpoint, response_types_supported: ["code"] }
+            : { access_token: "t", token_type: "Bearer" }
+        return Effect.succeed(HttpClientResponse.fromWeb(request, Response.json(body)))
+      })
+      const services = yield* Layer.build(
+        ClientCredentials.layer.pipe(
+          Layer.provide(OAuthClient.layer({ issuer: H.issuer, clientId: "app" })),
+          Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+        )
+      )
+      const { request } = Context.get(services, ClientCredentials.ClientCredentials)
+      yield* request()
+      token_endpoint = `${H.issuer}/new`
+      yield* request()
+      yield* TestClock.adjust("61 minutes")
+      yield* request()
+      assert.deepStrictEqual(posted, [`${H.issuer}/old`, `${H.issuer}/old`, `${H.issuer}/new`])
+    })
+  )
+
+  it.scoped("metadata that the program gives is read when the client first needs it, and no more", () =>
+    Effect.gen(function* () {
+      const given = { issuer: H.issuer, token_endpoint: `${H.issuer}/one` }
+      const client = yield* build({ metadata: given })
+      assert.strictEqual(yield* client.endpoint("Test", "token_endpoint"), `${H.issuer}/one`)
+      given.token_endpoint = `${H.issuer}/two`
+      assert.strictEqual(yield* client.endpoint("Test", "token_endpoint"), `${H.issuer}/one`)
+      assert.strictEqual((yield* client.metadata).token_endpoint, `${H.issuer}/one`)
+    })
   )
 
   it.effect("a failure is not kept", () =>

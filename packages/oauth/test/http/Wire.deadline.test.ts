@@ -53,4 +53,31 @@ describe("DESIGN rule 3: the deadline of an exchange goes by the clock of the pr
         })
     )
   }
+
+  it.live("no timer is left, whenever the answer comes", () =>
+    Effect.gen(function* () {
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+      const wire = yield* Wire.make
+      const turn = Effect.async<void>((resume) => {
+        setImmediate(() => resume(Effect.void))
+      })
+      yield* wire.send("Test.send", request)
+      yield* turn
+      const before = timers()
+      // Of so many steps in a row a fiber lets others run after some; where that is within an exchange differs.
+      for (let steps = 1980; steps < 2060; steps++) {
+        yield* turn
+        for (let step = 0; step < steps; step++) yield* Effect.sync(() => step)
+        yield* wire.get("Test.get", "https://as.example/slow", { headOnly: true })
+      }
+      yield* turn
+      assert.isAtMost(timers(), before)
+    }).pipe(
+      Effect.provideService(
+        HttpClient.HttpClient,
+        HttpClient.make((sent) => Effect.succeed(HttpClientResponse.fromWeb(sent, new Response("{}"))))
+      ),
+      Effect.provide(HttpLimits.layer({ deadline: Duration.seconds(20) }))
+    )
+  )
 })

@@ -133,6 +133,16 @@ describe("a redirect", () => {
     })
   )
 
+  it("that a client follows none is known of that very one", () => {
+    const known = Redirects.neverFollowed(
+      HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response(""))))
+    )
+    assert.isTrue(Redirects.areNeverFollowed(known))
+    for (const made of [Object.create(known), Object.assign({}, known), { ...known }, new Proxy(known, {})]) {
+      assert.isFalse(Redirects.areNeverFollowed(made))
+    }
+  })
+
   it.effect("DPoP: a client that is known to follow none hides the proof in its span all the same", () =>
     Effect.gen(function* () {
       const hidden: Array<boolean> = []

@@ -24,14 +24,15 @@ export const within = <A, E, R>(
     Effect.flatMap(Effect.forkDaemon(work), (worker) =>
       Effect.flatMap(sleeper(duration), (timer) => {
         const ended = Effect.async<A, E>((resume) => {
-          worker.addObserver((exit) => {
-            stop(timer)
-            resume(exit)
-          })
           timer.addObserver((exit) => {
             if (Exit.isFailure(exit)) return
             stop(worker)
             resume(Effect.failSync(late))
+          })
+          // Last, since it may have ended: whoever comes then is called at once.
+          worker.addObserver((exit) => {
+            stop(timer)
+            resume(exit)
           })
         })
         return Effect.tapErrorCause(restore(ended), () => Effect.sync(() => [worker, timer].forEach(stop)))
