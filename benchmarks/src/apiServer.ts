@@ -9,6 +9,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeCryptoEngine from "effect-oauth-node/NodeCryptoEngine"
 import * as BearerAuth from "effect-oauth-resource-server/BearerAuth"
+import * as Guard from "effect-oauth-resource-server/Guard"
 import { Requires } from "effect-oauth-resource-server/Requirements"
 import * as Keyring from "effect-oauth/Keyring"
 import * as Context from "effect/Context"
@@ -34,7 +35,8 @@ const noteOf = (id: string) => ({ id, text: "Buy milk, and oats where there are 
 
 class Open extends HttpApiGroup.make("open")
   .add(HttpApiEndpoint.get("note", "/open/:id").setPath(path).addSuccess(Note))
-  .add(HttpApiEndpoint.get("checked", "/checked/:id").setPath(path).addSuccess(Note)) {}
+  .add(HttpApiEndpoint.get("checked", "/checked/:id").setPath(path).addSuccess(Note))
+  .add(HttpApiEndpoint.get("asking", "/asking/:id").setPath(path).addSuccess(Note)) {}
 
 class Protected extends HttpApiGroup.make("protected")
   .add(HttpApiEndpoint.get("note", "/protected/:id").setPath(path).addSuccess(Note))
@@ -68,12 +70,16 @@ const check = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
   return verify("sha256", Buffer.from(token.slice(0, end)), key, signature)
 })
 
+/** Protected by a call in its handler. */
+const asked = Guard.principal({ scope: ["orders:read"] })
+
 const OpenLive = HttpApiBuilder.group(Api, "open", (handlers) =>
   handlers
     .handle("note", ({ path: { id } }) => Effect.succeed(noteOf(id)))
     .handle("checked", ({ path: { id } }) =>
       Effect.flatMap(check, (good) => (good ? Effect.succeed(noteOf(id)) : Effect.dieMessage("signature")))
     )
+    .handle("asking", ({ path: { id } }) => Effect.merge(Effect.as(asked, noteOf(id))))
 )
 const ProtectedLive = HttpApiBuilder.group(Api, "protected", (handlers) =>
   handlers.handle("note", ({ path: { id } }) => Effect.succeed(noteOf(id)))

@@ -58,9 +58,13 @@ export const make = async (distinct: number) => {
       tasks: [
         open("open", again),
         to(effect, "unchecked")("a bearer middleware that checks nothing", again),
-        ours("effect-oauth", again)
+        ours("effect-oauth, BearerAuth", again),
+        to(effect, "asking")("effect-oauth, asked in the handler", again)
       ],
-      goals: { "effect-oauth": ratio(1.05) }
+      goals: {
+        "effect-oauth, BearerAuth": ratio(1.05),
+        "effect-oauth, asked in the handler": ratio(1.05)
+      }
     },
     {
       name: "Protected endpoint, ES256, every token another",
@@ -69,9 +73,13 @@ export const make = async (distinct: number) => {
       tasks: [
         checked("open, the signature checked in the handler", tokens),
         open("open", tokens),
-        ours("effect-oauth", tokens)
+        ours("effect-oauth, BearerAuth", tokens),
+        to(effect, "asking")("effect-oauth, asked in the handler", tokens)
       ],
-      goals: { "effect-oauth": ratio(1.1) }
+      goals: {
+        "effect-oauth, BearerAuth": ratio(1.1),
+        "effect-oauth, asked in the handler": ratio(1.1)
+      }
     },
     {
       name: "Protected endpoint, express",

@@ -7,7 +7,6 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
-import * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -26,6 +25,7 @@ import * as AtOnce from "effect-oauth/AtOnce"
 import * as Step from "effect-oauth/Step"
 import type { Incoming } from "./Incoming.js"
 import * as Endpoints from "./internal/endpoints.js"
+import { onAnswer, told } from "./internal/onAnswer.js"
 import type { InsufficientScope, InsufficientUserAuthentication } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
 import type { Requirements } from "./Requirements.js"
@@ -55,21 +55,6 @@ export class BearerAuth extends HttpApiMiddleware.Tag<BearerAuth>()("effect-oaut
   // Of this comes the scheme in OpenAPI; the header is read anew.
   security: { oauth2: HttpApiSecurity.bearer }
 }) {}
-
-/** Puts headers on the answer, if it is the one that they are for. */
-const onAnswer = (
-  headers: Readonly<Record<string, string>>,
-  status?: number | undefined
-): Effect.Effect<void> =>
-  Object.keys(headers).length === 0
-    ? Effect.void
-    : HttpApp.appendPreResponseHandler((_request, response) =>
-        Effect.succeed(
-          status === undefined || response.status === status
-            ? HttpServerResponse.setHeaders(response, headers)
-            : response
-        )
-      )
 
 const refuse = <E extends Refusal>(
   authenticator: Authenticator.Authenticator.Service,
@@ -141,12 +126,6 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
         : combine(ofRoute, ofRequest)
     }
 
-    /** What a principal who has proved a key is told beside the answer. */
-    const told = (principal: AccessToken.Principal): Effect.Effect<AccessToken.Principal> =>
-      Option.isNone(principal.confirmation)
-        ? Effect.succeed(principal)
-        : Effect.as(Effect.flatMap(authenticator.headers(principal), onAnswer), principal)
-
     const authenticate = (
       fiber: RunningFiber,
       request: HttpServerRequest.HttpServerRequest,
@@ -155,10 +134,10 @@ export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup
       const judge = (incoming: Incoming) => {
         const judged = Step.now(authenticator.authenticate(incoming, requirements), fiber)
         return AtOnce.isValue(judged)
-          ? told(judged.value)
+          ? told(authenticator, judged.value)
           : Effect.matchEffect(judged, {
               onFailure: (refusal) => refuse(authenticator, refusal, incoming),
-              onSuccess: told
+              onSuccess: (principal) => told(authenticator, principal)
             })
       }
       const received = authenticator.receive(request)

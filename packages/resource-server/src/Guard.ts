@@ -19,6 +19,7 @@ import { Authenticator } from "./Authenticator.js"
 import type { Incoming } from "./Incoming.js"
 import type { Misdirected } from "./Refusal.js"
 import { Refusal } from "./Refusal.js"
+import { told } from "./internal/onAnswer.js"
 import type { Requirements } from "./Requirements.js"
 import { combine } from "./Requirements.js"
 
@@ -136,6 +137,36 @@ export const protect =
       const authenticator = Context.unsafeGet(fiber.currentContext, Authenticator)
       return Step.now(guarded(authenticator, requirements, needs, app), fiber)
     })
+
+/**
+ * The principal of the request under way, for a handler that asks itself; fails
+ * with the answer to send, which is that of `protect`. The app is not given the
+ * principal as a service then, which is most of what the other guards take.
+ *
+ * @example
+ * ```ts
+ * HttpRouter.get(
+ *   "/notes",
+ *   Guard.principal({ scope: ["notes:read"] }).pipe(Effect.flatMap(listNotesOf), Effect.merge)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const principal = (
+  requirements: Requirements = {}
+): Effect.Effect<
+  AccessToken.Principal,
+  HttpServerResponse.HttpServerResponse,
+  Authenticator | HttpServerRequest.HttpServerRequest
+> =>
+  Effect.withFiberRuntime((fiber) => {
+    const authenticator = Context.unsafeGet(fiber.currentContext, Authenticator)
+    const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+    const found = Step.now(admitted(authenticator, authenticator.receive(request), requirements), fiber)
+    return AtOnce.flatMap(found, (known) => told(authenticator, known))
+  })
 
 /**
  * Holds the caller to requirements that an app learns on its way: the rest of

@@ -81,6 +81,17 @@ describe("guards", () => {
     }).pipe(provided)
   )
 
+  it.scoped("in a handler that asks itself", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(authenticator)
+      const app = Guard.principal({ scope: ["read"] }).pipe(
+        Effect.map(({ subject }) => HttpServerResponse.text(Option.getOrElse(subject, () => ""))),
+        Effect.merge
+      )
+      yield* isGuarded(yield* sender(Effect.provide(app, context)))
+    }).pipe(provided)
+  )
+
   it.scoped("of a Web request: the principal, or the answer to send", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(authenticator)
@@ -312,6 +323,21 @@ describe("a sender constraint", () => {
         assert.strictEqual(bearer.status, 200)
         assert.isFalse(bearer.headers.has("dpop-nonce"))
       }).pipe(provided)
+  )
+
+  it.scoped("a handler that asks itself answers alike", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(Layer.provide(authenticator, Layer.succeed(SenderConstraint, bound)))
+      const app = Effect.merge(Effect.as(Guard.principal(), HttpServerResponse.text("in")))
+      const send = yield* sender(Effect.provide(app, context))
+      const ask = (authorization: string, headers: Record<string, string> = {}) =>
+        send(request("/notes?a=b", { authorization, headers }))
+      const good = yield* ask(`DPoP ${yield* mint()}`, { dpop: "good" })
+      assert.deepStrictEqual([good.status, good.headers.get("dpop-nonce")], [200, "n1"])
+      const old = yield* ask(`DPoP ${yield* mint()}`, { dpop: "old" })
+      assert.deepStrictEqual([old.status, old.headers.get("dpop-nonce")], [401, "n1"])
+      assert.strictEqual((yield* ask(`Bearer ${yield* mint()}`)).headers.get("dpop-nonce"), null)
+    }).pipe(provided)
   )
 
   it.scoped("an HttpApi answers alike: the nonce is on what is let in, and on what is refused", () =>
