@@ -67,9 +67,9 @@ describe("GuardedHttpClient", () => {
   it.live.each([
     ["http://93.184.216.34/", "uses plain http"],
     ["https://user@client.example/", "user information"],
-    ["https://2130706433/", "canonical"],
-    ["https://0x7f.0.0.1/", "canonical"],
-    ["https://127.1/", "canonical"],
+    ["https://2130706433/", "not written plainly"],
+    ["https://0x7f.0.0.1/", "not written plainly"],
+    ["https://127.1/", "not written plainly"],
     ["https://example.com./", "not written plainly"],
     ["ftp://example.com/", "not an absolute https URL"],
     ["https://127.0.0.1/", "not public"],
