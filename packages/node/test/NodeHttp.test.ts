@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as NodeHttp from "effect-oauth-node/NodeHttp"
 import * as ClientAuthentication from "effect-oauth/ClientAuthentication"
@@ -11,8 +10,29 @@ import * as ClientCredentials from "effect-oauth/ClientCredentials"
 import * as OAuthClient from "effect-oauth/OAuthClient"
 import * as OAuthHttpClient from "effect-oauth/OAuthHttpClient"
 import * as Redirects from "effect-oauth/Redirects"
-import type { TokenSet } from "effect-oauth/TokenSet"
+import * as TokenResponse from "effect-oauth/TokenResponse"
+import type { Server } from "node:http"
 import { createServer } from "node:http"
+
+/** Where it listens. */
+const listening = (http: Server) =>
+  Effect.acquireRelease(
+    Effect.async<string>((resume) => {
+      http.listen(0, "127.0.0.1", () => {
+        const address = http.address()
+        resume(
+          Effect.succeed(
+            `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+          )
+        )
+      })
+    }),
+    () =>
+      Effect.sync(() => {
+        http.close()
+        http.closeAllConnections()
+      })
+  )
 
 /** A token endpoint that counts its connections. */
 const server = Effect.gen(function* () {
@@ -29,18 +49,7 @@ const server = Effect.gen(function* () {
     count.open++
     socket.on("close", () => count.open--)
   })
-  yield* Effect.acquireRelease(
-    Effect.async<void>((resume) => {
-      http.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () =>
-      Effect.sync(() => {
-        http.close()
-        http.closeAllConnections()
-      })
-  )
-  const address = http.address()
-  const issuer = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+  const issuer = yield* listening(http)
   return { issuer, count }
 })
 
@@ -111,32 +120,13 @@ describe("NodeHttp", () => {
         arrived.push(`${request.url} ${request.headers.authorization}`)
         response.writeHead(307, { location: "/elsewhere" }).end()
       })
-      yield* Effect.acquireRelease(
-        Effect.async<void>((resume) => {
-          http.listen(0, "127.0.0.1", () => resume(Effect.void))
-        }),
-        () =>
-          Effect.sync(() => {
-            http.close()
-            http.closeAllConnections()
-          })
-      )
-      const address = http.address()
-      const api = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+      const api = yield* listening(http)
       const client = yield* HttpClient.HttpClient
       assert.isTrue(Redirects.areNeverFollowed(client))
-      const token: TokenSet = {
-        issuer: "https://as.example",
-        accessToken: Redacted.make("token"),
-        tokenType: "Bearer",
-        expiresAt: Option.none(),
-        scope: [],
-        refreshToken: Option.none(),
-        idToken: Option.none(),
-        issuedTokenType: Option.none(),
-        authorizationDetails: Option.none(),
-        additional: Redacted.make({})
-      }
+      const token = yield* TokenResponse.decode(
+        { access_token: "token", token_type: "Bearer" },
+        { operation: "Test", issuer: "https://as.example", receivedAt: 0, requestedScope: [] }
+      )
       const tokens = { get: Effect.succeed(token), renew: () => Effect.succeed(token) }
       const carrying = yield* OAuthHttpClient.transform({ tokens, resources: [api] })
       assert.strictEqual((yield* carrying(client).get(`${api}/here`)).status, 307)

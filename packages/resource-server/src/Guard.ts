@@ -10,6 +10,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AtOnce from "effect-oauth/AtOnce"
@@ -70,6 +71,16 @@ const admitted = (
         })
   })
 
+/** Who makes the request under way, or the answer. */
+const caller = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  authenticator: Authenticator.Service,
+  requirements: Requirements
+) => {
+  const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+  return Step.now(admitted(authenticator, authenticator.receive(request), requirements), fiber)
+}
+
 /** The app for a principal who keeps the requirements, for others the answer. */
 const held = <E, R>(
   authenticator: Authenticator.Service,
@@ -103,8 +114,7 @@ const guarded = <E, R>(
       : Effect.zipWith(answered, authenticator.headers(principal), HttpServerResponse.setHeaders)
   }
   return Step.withFiber((fiber) => {
-    const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-    const found = Step.now(admitted(authenticator, authenticator.receive(request), requirements), fiber)
+    const found = caller(fiber, authenticator, requirements)
     return AtOnce.isValue(found)
       ? pass(found.value)
       : Effect.matchEffect(found, { onFailure: Effect.succeed, onSuccess: pass })
@@ -163,9 +173,7 @@ export const principal = (
 > =>
   Effect.withFiberRuntime((fiber) => {
     const authenticator = Context.unsafeGet(fiber.currentContext, Authenticator)
-    const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-    const found = Step.now(admitted(authenticator, authenticator.receive(request), requirements), fiber)
-    return AtOnce.flatMap(found, (known) => told(authenticator, known))
+    return AtOnce.flatMap(caller(fiber, authenticator, requirements), (known) => told(authenticator, known))
   })
 
 /**

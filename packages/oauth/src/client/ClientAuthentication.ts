@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -13,12 +12,12 @@ import type { JwtAlgorithm } from "../keys/JwtAlgorithm.js"
 import type { KeyringService } from "../keys/Keyring.js"
 import * as Keyring from "../keys/Keyring.js"
 import type { AuthorizationServerMetadata, EndpointName } from "../protocol/AuthorizationServerMetadata.js"
-import { SignatureEngine } from "../keys/SignatureEngine.js"
 import * as GrantType from "../protocol/GrantType.js"
 import { DiscoveryError } from "../protocol/OAuthError.js"
 import type { JwtError, KeyringError } from "../protocol/OAuthError.js"
 import type { AssertionSource, SourceError } from "./AssertionSource.js"
 import * as ClientAssertion from "./ClientAssertion.js"
+import { keptAssertions } from "./internal/keptAssertions.js"
 import { publicClient } from "./internal/publicClient.js"
 
 /**
@@ -247,27 +246,11 @@ export interface PrivateKeyJwtOptions {
  * @category constructors
  */
 export const privateKeyJwt = (options: PrivateKeyJwtOptions = {}): ClientAuthentication<KeyringService> => {
-  // One client signs with the same keyring every time.
-  let last: (Signing & { readonly assertions: ClientAssertion.ClientAssertion.Service }) | undefined
+  const assertions = keptAssertions()
   return {
     authenticate: (request) =>
-      Effect.contextWithEffect((context: Context.Context<KeyringService>) => {
-        const keyring = Context.get(context, Keyring.KeyringService)
-        const engine = Context.get(context, SignatureEngine)
-        if (last?.keyring === keyring && last.engine === engine) {
-          return signedAssertion(last.assertions, request, options)
-        }
-        return Effect.flatMap(ClientAssertion.make, (assertions) => {
-          last = { keyring, engine, assertions }
-          return signedAssertion(assertions, request, options)
-        })
-      })
+      Effect.flatMap(assertions, (signer) => signedAssertion(signer, request, options))
   }
-}
-
-interface Signing {
-  readonly keyring: Keyring.Keyring
-  readonly engine: SignatureEngine.Service
 }
 
 /**

@@ -114,7 +114,7 @@ export declare namespace OAuthClient {
     readonly authentication?: ClientAuthentication<R> | undefined
     /** The redirect URIs of the registration, exactly; the first is the default. */
     readonly redirectUri?: string | ReadonlyArray<string> | undefined
-    /** The server's metadata, where it is known: then none is fetched. */
+    /** The server's metadata, where it is known: then none is fetched. It is read when the client is made. */
     readonly metadata?: AuthorizationServerMetadata.AuthorizationServerMetadata | undefined
     /** Bind tokens to a key (RFC 9449): what `Dpop.make` makes. */
     readonly dpop?: Dpop | undefined

@@ -1,5 +1,5 @@
 /**
- * The one place that posts to a token endpoint.
+ * Requests to a token endpoint, for any grant.
  *
  * @since 0.1.0
  */

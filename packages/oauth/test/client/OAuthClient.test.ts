@@ -145,7 +145,7 @@ describe("OAuthClient.layer", () => {
     })
   )
 
-  it.scoped("metadata that the program gives is read when the client first needs it, and no more", () =>
+  it.scoped("metadata that the program gives is read when the client is made, and no more", () =>
     Effect.gen(function* () {
       const given = { issuer: H.issuer, token_endpoint: `${H.issuer}/one` }
       const client = yield* build({ metadata: given })

@@ -1,3 +1,4 @@
+/** The one place that posts to a token endpoint. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -6,23 +7,11 @@ import * as Wire from "../../http/Wire.js"
 import * as GrantType from "../../protocol/GrantType.js"
 import * as Scope from "../../protocol/Scope.js"
 import * as TokenResponse from "../../protocol/TokenResponse.js"
-import type {
-  DiscoveryError,
-  JwtError,
-  KeyringError,
-  OAuthResponseError,
-  ProtocolViolation,
-  TransportError
-} from "../../protocol/OAuthError.js"
-import type { TokenSet } from "../../protocol/TokenSet.js"
 import type { Parameter } from "../ClientAuthentication.js"
 import type { OAuthClient } from "../OAuthClient.js"
 import { opened } from "./encrypted.js"
 import * as FormRequest from "./formRequest.js"
 import * as RequestRules from "./requestRules.js"
-
-type RequestError =
-  TransportError | OAuthResponseError | ProtocolViolation | DiscoveryError | KeyringError | JwtError
 
 /** What is particular to a grant. */
 export interface Grant {
@@ -41,12 +30,13 @@ export interface Grant {
   readonly sending?: Effect.Effect<void> | undefined
 }
 
-/** What `TokenEndpoint.request` does, for a grant that may be asked for. */
-export const make = (
-  client: OAuthClient.Service
-): ((grant: Grant) => Effect.Effect<TokenSet, RequestError>) => {
+/**
+ * What `TokenEndpoint.request` does with a grant that it does not refuse. A login is made of this alone, which weighs
+ * less in a browser than with the grants that only a program can name.
+ */
+export const make = (client: OAuthClient.Service) => {
   const measured = Telemetry.makeTokenRequestMeter()
-  return (grant) =>
+  return (grant: Grant) =>
     Effect.gen(function* () {
       const { operation } = grant
       yield* RequestRules.scope(operation, grant.scope)

@@ -68,7 +68,7 @@ const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 const sourceOf = (response: object): AsyncIterable<Uint8Array> | undefined => {
   if (!Predicate.hasProperty(response, "source") || !Predicate.hasProperty(response.source, "body")) return
   const { body } = response.source
-  return isStream(body) ? parts(body.getReader()) : isIterable(body) ? body : undefined
+  return isStream(body) ? partsOf(body.getReader()) : isIterable(body) ? body : undefined
 }
 
 const isStream = (body: unknown): body is ReadableStream<Uint8Array> =>
@@ -78,7 +78,7 @@ const isIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
 
 /** Not every browser iterates over a stream, and where one does its reader is quicker. */
-async function* parts(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* partsOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncIterable<Uint8Array> {
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value
   } finally {
