@@ -270,6 +270,7 @@ describe("the lease of a session", () => {
       yield* TestClock.adjust("1 hour")
       shared.server.script({ before: Effect.sleep("4 seconds") })
       const caller = yield* Effect.fork(other.get)
+      yield* Effect.repeat(R.settle, { until: () => shared.server.requests() === 1 })
       yield* R.pass("1 second")
       const [, waited] = yield* R.timed(Scope.close(scope, Exit.void))
       assert.strictEqual(waited, 3000)

@@ -92,6 +92,7 @@ export const asTimePasses = <A, E, R>(
 /** Lets time pass in steps, so that what waits for it can do what it waited for. */
 export const pass = (total: Duration.DurationInput, step: Duration.DurationInput = "1 second") =>
   Effect.gen(function* () {
+    yield* settle
     for (let left = Duration.toMillis(total); left > 0; left -= Duration.toMillis(step)) {
       yield* TestClock.adjust(Math.min(left, Duration.toMillis(step)))
       yield* brief
